@@ -1,0 +1,334 @@
+"""Configuration: frozen dataclasses, strict reading, overrides by dotted path, and differences.
+
+A run is described by one `RunConfig`. It is composed of small parts; the parts that belong to a paper (generator,
+discriminator, objective) are dataclasses of that paper's room and are found through the registry. Durations are in
+kimg (thousands of real images shown to D), resolutions in pixels. Layers, lowest first: defaults, preset, configuration
+file, flags. A wrong key or type is an error that names the dotted path and the closest key.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from limner import registry
+from limner.errors import ConfigError, closest
+
+Resolution = tuple[int, int]
+"""(height, width) in pixels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Which pictures are shown, and how."""
+
+    path: str = ""
+    """Folder or zip of pictures, or `samples` for the pictures embedded in the package."""
+    resolution: Resolution = (64, 64)
+    """Height and width of the training pictures, pixels."""
+    channels: int = 3
+    """Channels of the pictures: 1, 2, 3 or 4."""
+    mirror: bool = False
+    """Show each picture also flipped left to right (the data set is doubled; ADA paper, Section 3)."""
+    cond: bool = False
+    """Condition on the labels of the data set."""
+    c_dim: int = 0
+    """Length of a label vector; 0 when unconditional. Filled in from the data set."""
+    subset: int | None = None
+    """Use only this many pictures, chosen by the seed; None: all."""
+    workers: int = 2
+    """Decoding threads. Never changes what is shown."""
+    cache_mb: int = 2048
+    """Decoded pictures are kept in memory up to this size, MB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """Adam for both networks."""
+
+    g_lr: float = 0.002
+    """Learning rate of G (StyleGAN2 paper, Appendix B: 0.002)."""
+    d_lr: float = 0.002
+    """Learning rate of D."""
+    beta1: float = 0.0
+    """Adam beta 1 (ProGAN paper, Appendix A.1)."""
+    beta2: float = 0.99
+    """Adam beta 2."""
+    eps: float = 1e-8
+    """Adam epsilon."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleConfig:
+    """What changes with the number of images shown."""
+
+    lr_rampup_kimg: float = 0.0
+    """Learning rates rise from 0 over this many kimg; 0: off."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentConfig:
+    """Augmentation of what D sees."""
+
+    mode: Literal["none", "ada", "fixed", "diffaugment"] = "none"
+    """`ada`: adaptive p; `fixed`: constant p; `diffaugment`: the DiffAugment policy."""
+    pipe: str = "bgc"
+    """ADA transform groups: letters of b(lit) g(eometry) c(olor) f(ilter) n(oise) c(utout), as in the ADA paper."""
+    policy: str = "color,translation,cutout"
+    """DiffAugment policy, comma separated."""
+    p: float = 0.0
+    """Probability: the constant for `fixed`, the start for `ada`."""
+    target: float = 0.6
+    """ADA target of E[sign(D(real))] (ADA paper, Section 3.1)."""
+    interval: int = 4
+    """Iterations between adjustments of p."""
+    speed_kimg: float = 500.0
+    """p can move by 1 in this many kimg (100 for transfer learning)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmaConfig:
+    """Moving average of the generator's weights."""
+
+    kimg: float = 10.0
+    """Half-life, kimg."""
+    rampup: float | None = None
+    """Half-life is at most this fraction of the images shown so far; None: no ramp-up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallbacksConfig:
+    """What is written during a run, and how often."""
+
+    names: tuple[str, ...] = ("progress", "log", "tensorboard", "evaluate", "samples", "snapshots", "curve", "report")
+    """Callbacks in the order they are called; a name is a file of `limner/training/callbacks`."""
+    tick_kimg: float = 4.0
+    """Length of a tick, kimg: one line in the log."""
+    snap: int = 50
+    """Ticks between snapshots."""
+    keep: int = 3
+    """Snapshots kept, newest first; the best by metric is kept besides."""
+    metrics: tuple[str, ...] = ()
+    """Metrics computed at every snapshot; the first decides which snapshot is the best."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Everything that decides a run's result."""
+
+    preset: str
+    """Name of the preset this configuration started from."""
+    room: str
+    """Paper whose networks and objective are used: a folder of `limner/papers`."""
+    data: DataConfig = field(default_factory=DataConfig)
+    """Pictures."""
+    generator: Any
+    """`GeneratorConfig` of the room."""
+    discriminator: Any
+    """`DiscriminatorConfig` of the room."""
+    objective: Any
+    """`ObjectiveConfig` of the room."""
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    """Adam settings."""
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    """What changes with nimg."""
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    """Augmentation."""
+    ema: EmaConfig = field(default_factory=EmaConfig)
+    """Weight averaging."""
+    total_kimg: float = 25000.0
+    """Length of the run, kimg."""
+    batch: int = 32
+    """Total batch over all processes."""
+    batch_gpu: int | None = None
+    """Largest batch a process holds at once; more is accumulated. None: the process's whole share."""
+    seed: int = 0
+    """Seed of initial weights, latents, augmentation and data order."""
+    callbacks: CallbacksConfig = field(default_factory=CallbacksConfig)
+    """What is written."""
+
+
+def from_dict(cls: type, values: Mapping[str, Any], path: str = "", parts: Mapping[str, type] | None = None) -> Any:
+    """Build the dataclass `cls` from plain values, strictly.
+
+    Args:
+        cls: a dataclass.
+        values: mapping from field name to plain value; nested mappings for nested dataclasses.
+        path: dotted path of `values`, for messages.
+        parts: dataclasses to use for the fields annotated `Any`.
+
+    Raises:
+        ConfigError: unknown key (with the closest one), missing key, or a value of the wrong type.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{path or 'configuration'}: got {values!r}, expected a mapping of settings")
+    known = {f.name: f for f in dataclasses.fields(cls)}
+    for key in values:
+        if key not in known:
+            raise ConfigError(f"unknown setting '{_join(path, str(key))}'.{closest(str(key), known)}")
+    hints = typing.get_type_hints(cls)
+    hints.update(parts or {})
+    built = {key: _coerce(hints[key], value, _join(path, key)) for key, value in values.items()}
+    no_default = (dataclasses.MISSING, dataclasses.MISSING)
+    missing = [n for n, f in known.items() if n not in built and (f.default, f.default_factory) == no_default]
+    if missing:
+        raise ConfigError(f"missing setting '{_join(path, missing[0])}'; add it to the configuration")
+    return cls(**built)
+
+
+def run_config_from_dict(values: Mapping[str, Any]) -> RunConfig:
+    """Build a `RunConfig`; the room named in it supplies the types of its parts."""
+    if not isinstance(values, Mapping) or "room" not in values:
+        raise ConfigError("the configuration names no 'room'; expected one of: " + ", ".join(registry.names("papers")))
+    return from_dict(RunConfig, values, parts=room_parts(str(values["room"])))
+
+
+def room_parts(room: str) -> dict[str, type]:
+    """Return the dataclasses that the fields `generator`, `discriminator` and `objective` take in `room`."""
+    module = registry.get("papers", room)
+    return {
+        "generator": module.GeneratorConfig,
+        "discriminator": module.DiscriminatorConfig,
+        "objective": module.ObjectiveConfig,
+    }
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Return `config` as nested plain values (lists for tuples) that JSON and YAML can hold."""
+    return {f.name: _plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
+
+
+def with_changes(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
+    """Return `config` with fields replaced by dotted path, for example ``{"objective.r1_gamma": "20"}``.
+
+    Strings are read as YAML, so `true`, `null` and `[64, 48]` mean what they say.
+
+    Raises:
+        ConfigError: unknown path (with the closest one) or wrong type.
+    """
+    values = to_dict(config)
+    leaves = dict(flatten(values))
+    for path, value in changes.items():
+        *parents, last = path.split(".")
+        node: Any = values
+        for name in parents:
+            node = node.get(name) if isinstance(node, dict) else None
+        if not isinstance(node, dict) or last not in node or isinstance(node[last], dict):
+            raise ConfigError(f"unknown setting '{path}'.{closest(path, leaves)}")
+        node[last] = _parse_text(value) if isinstance(value, str) else _plain(value)
+    return run_config_from_dict(values)
+
+
+def flatten(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (dotted path, value) for every leaf of nested mappings."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, _join(path, key))
+        else:
+            yield _join(path, key), value
+
+
+def difference(old: RunConfig, new: RunConfig) -> list[tuple[str, Any, Any]]:
+    """Return (dotted path, old value, new value) for every setting that differs, in declaration order."""
+    before, after = dict(flatten(to_dict(old))), dict(flatten(to_dict(new)))
+    paths = list(dict.fromkeys([*before, *after]))
+    return [(p, before.get(p), after.get(p)) for p in paths if before.get(p) != after.get(p)]
+
+
+def to_yaml(config: RunConfig) -> str:
+    """Return `config` as YAML that `read_yaml` and `run_config_from_dict` read back."""
+    return yaml.safe_dump(to_dict(config), sort_keys=False, width=120)
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping.
+
+    Raises:
+        ConfigError: the file is missing, not YAML, or not a mapping.
+    """
+    try:
+        values = yaml.safe_load(Path(path).expanduser().read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read configuration file '{path}': {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"configuration file '{path}' is not YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"configuration file '{path}': got {type(values).__name__}, expected a mapping of settings")
+    return values
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_dict(value)
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value
+
+
+def _parse_text(text: str) -> Any:
+    """Read one YAML value; a number like `1e-3`, which YAML 1.1 takes for text, becomes a float."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _coerce(hint: Any, value: Any, path: str) -> Any:
+    """Return `value` as the type `hint`, or raise a `ConfigError` naming `path`."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return value
+    if origin in (types.UnionType, typing.Union):
+        if value is None and type(None) in args:
+            return None
+        return _coerce(next(a for a in args if a is not type(None)), value, path)
+    if origin is Literal:
+        if value not in args:
+            options = [str(a) for a in args]
+            raise ConfigError(f"{path}: got {value!r}, expected one of {options}.{closest(str(value), options)}")
+        return value
+    if origin is tuple:
+        return _coerce_tuple(args, value, path)
+    if dataclasses.is_dataclass(hint):
+        return value if isinstance(value, hint) else from_dict(typing.cast(type, hint), value, path)
+    return _coerce_scalar(hint, value, path)
+
+
+def _coerce_tuple(args: tuple[Any, ...], value: Any, path: str) -> tuple[Any, ...]:
+    if isinstance(value, str) and args[-1] is Ellipsis:
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    if args[-1] is not Ellipsis and isinstance(value, int) and not isinstance(value, bool):
+        value = [value] * len(args)
+    if not isinstance(value, list | tuple) or (args[-1] is not Ellipsis and len(value) != len(args)):
+        count = "any number of" if args[-1] is Ellipsis else str(len(args))
+        raise ConfigError(f"{path}: got {value!r}, expected a list of {count} {args[0].__name__} values")
+    return tuple(_coerce(args[0], v, path) for v in value)
+
+
+def _coerce_scalar(hint: type, value: Any, path: str) -> Any:
+    accepts: dict[type, Callable[[Any], bool]] = {
+        bool: lambda v: isinstance(v, bool) or (isinstance(v, int) and v in (0, 1)),
+        int: lambda v: not isinstance(v, bool) and (isinstance(v, int) or (isinstance(v, float) and v.is_integer())),
+        float: lambda v: not isinstance(v, bool) and isinstance(v, int | float),
+        str: lambda v: isinstance(v, str | int | float) and not isinstance(v, bool),
+    }
+    if hint not in accepts or not accepts[hint](value):
+        raise ConfigError(f"{path}: got {value!r} ({type(value).__name__}), expected {hint.__name__}")
+    return hint(value)

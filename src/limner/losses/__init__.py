@@ -1,0 +1,1 @@
+"""Losses: functions from logits and tensors to tensors; they neither log nor step."""

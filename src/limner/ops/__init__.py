@@ -1,0 +1,1 @@
+"""Tensor functions and thin layers that the papers share."""

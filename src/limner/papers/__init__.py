@@ -1,0 +1,1 @@
+"""One room per paper; a room never imports another."""

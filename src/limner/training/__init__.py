@@ -1,0 +1,1 @@
+"""Training: state, schedule, averaging, the one loop, processes, callbacks."""

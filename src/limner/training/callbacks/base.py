@@ -1,0 +1,66 @@
+"""The contract of a callback, and what it is given.
+
+A callback is a file of this folder that exports `make(context) -> Callback`; its file name is its registered name.
+Callbacks run on rank 0 only, in the order of `callbacks.names`, outside the arithmetic of training: none of them
+changes the training state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from limner.config import RunConfig
+
+if TYPE_CHECKING:
+    from limner.data.base import Dataset
+
+    from limner.training.state import TrainingState
+
+
+@dataclass(kw_only=True)
+class CallbackContext:
+    """What stays the same during a run."""
+
+    config: RunConfig
+    """The resolved configuration."""
+    run_dir: Path
+    """Folder of the run."""
+    dataset: Dataset
+    """The training pictures."""
+    device: torch.device
+    """Where the networks are."""
+    quiet: bool = False
+    """Print nothing but errors."""
+    shared: dict[str, Any] = field(default_factory=dict)
+    """Results one callback leaves for a later one: `metrics`, the newest {name: value}, and `grid`, the newest path."""
+
+
+class Callback:
+    """Does nothing; subclasses override what they need."""
+
+    def __init__(self, context: CallbackContext) -> None:
+        self.context = context
+
+    def on_start(self, state: TrainingState) -> None:
+        """Called once, after a possible resume, before the first iteration."""
+
+    def on_step(self, state: TrainingState) -> None:
+        """Called after every iteration. Must not read a tensor's value (that would synchronise the device)."""
+
+    def on_tick(self, state: TrainingState, stats: Mapping[str, float]) -> None:
+        """Called at the end of every tick.
+
+        Args:
+            state: the training state; read only.
+            stats: means over the tick: `loss/G`, `loss/D`, `loss/D_r1`, ..., `scores/real`, `scores/fake`,
+                `images_per_sec`, `sec_per_kimg`, `elapsed_sec`, `data_wait` (share of time), `augment_p`, `kimg`,
+                `tick`, `lod`, `snapshot` (1 when this tick ends with a snapshot).
+        """
+
+    def on_end(self, state: TrainingState) -> None:
+        """Called when the run is complete or was asked to stop; the last state is saved already."""
