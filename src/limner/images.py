@@ -125,7 +125,7 @@ def labelled_sheet(
         cells: rows of pictures, all of one size.
         row_heads: the picture left of each row.
         column_heads: the picture above each column.
-        row_captions: text over each row's head; empty: none.
+        row_captions: text left of each row's head, read upwards; empty: none.
         column_captions: text over each column's head; empty: none.
 
     Returns:
@@ -143,22 +143,23 @@ def labelled_sheet(
     for captions, heads in ((row_captions, row_heads), (column_captions, column_heads)):
         if captions and len(captions) != len(heads):
             raise ShapeError(f"sheet: got {len(captions)} captions, expected {len(heads)}, one a head")
-    font, gap = _font(width), max(2, width // 16)
-    band = _line_height(font) if row_captions or column_captions else 0
-    row_band = band if row_captions else 0
-    top, left = band + height + gap, width + gap
-    sheet = Image.new("RGB", (left + len(column_heads) * width, top + len(cells) * (row_band + height)), "white")
+    font, gap = _font(min(width, height)), max(2, width // 16)
+    band = _line_height(font)
+    x0, y0 = band if row_captions else 0, band if column_captions else 0
+    left, top = x0 + width + gap, y0 + height + gap
+    sheet = Image.new("RGB", (left + len(column_heads) * width, top + len(row_heads) * height), "white")
     for column, head in enumerate(column_heads):
-        sheet.paste(on_white(head), (left + column * width, band))
+        sheet.paste(on_white(head), (left + column * width, y0))
         if column_captions:
             _write(sheet, column_captions[column], (left + column * width, 0, width, band), font)
     for row, (head, pictures) in enumerate(zip(row_heads, cells, strict=True)):
-        y = top + row * (row_band + height) + row_band
-        sheet.paste(on_white(head), (0, y))
+        sheet.paste(on_white(head), (x0, top + row * height))
         if row_captions:
-            _write(sheet, row_captions[row], (0, y - row_band, width, row_band), font)
+            label = Image.new("RGB", (height, band), "white")
+            _write(label, row_captions[row], (0, 0, height, band), font)
+            sheet.paste(label.transpose(Image.Transpose.ROTATE_90), (0, top + row * height))
         for column, picture in enumerate(pictures):
-            sheet.paste(on_white(picture), (left + column * width, y))
+            sheet.paste(on_white(picture), (left + column * width, top + row * height))
     return sheet
 
 
