@@ -28,9 +28,15 @@ def leaky_relu(x: Tensor, *, clamp: float | None = None) -> Tensor:
 
 
 def scaled_bias_act(
-    x: Tensor, scale: Tensor, bias: Tensor, noise: Tensor | None = None, *, clamp: float | None = None
+    x: Tensor,
+    scale: Tensor,
+    bias: Tensor,
+    noise: Tensor | None = None,
+    *,
+    gain: float = 1.0,
+    clamp: float | None = None,
 ) -> Tensor:
-    """Return lrelu(sqrt(2) (scale x + noise + bias)): the end of a modulated layer.
+    """Return lrelu(sqrt(2) gain (scale x + noise + bias)): the end of a modulated layer.
 
     Works in place: the caller gives x away. Only the result is kept for the backward pass; the argument of the
     activation is recovered from it.
@@ -40,15 +46,17 @@ def scaled_bias_act(
         scale: [N, C], positive: the demodulation coefficients.
         bias: [C].
         noise: [N or 1, 1, H, W], already multiplied by its strength; None: no noise.
-        clamp: limit of the absolute result; None: none.
+        gain: extra factor.
+        clamp: limit of the absolute result before `gain`; None: none.
 
     Returns:
         [N, C, H, W].
     """
-    scale, bias = scale * LRELU_GAIN, bias * LRELU_GAIN
-    noise = None if noise is None else noise * LRELU_GAIN
+    gain, limit = gain * LRELU_GAIN, None if clamp is None else clamp * gain
+    scale, bias = scale * gain, bias * gain
+    noise = None if noise is None else noise * gain
     y = _ScaledBiasLeakyRelu.apply(x, scale.to(x.dtype), bias.to(x.dtype), noise)
-    return y if clamp is None else y.clamp(-clamp, clamp)
+    return y if limit is None else y.clamp(-limit, limit)
 
 
 class _ScaledBiasLeakyRelu(torch.autograd.Function):

@@ -1,0 +1,305 @@
+"""The generator of StyleGAN2: mapping network, synthesis network, truncation.
+
+Source: StyleGAN2 paper, Section 2 (weight demodulation, noise and bias outside the style block) and Section 4 with
+Figure 7 (architectures `orig`, `skip`, `resnet`); layer indices and initial values from `facts`.
+
+Deviations:
+- Noise strength and bias gains are folded before the activation; the arithmetic is the same up to rounding.
+- `conv_clamp` acts in half-precision layers only.
+- A resolution may be any `base_grid` times a power of two, so pictures need not be square.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from limner.config import Resolution, base_grid
+from limner.errors import ConfigError, ShapeError
+from limner.ops.bias_act import scaled_bias_act
+from limner.ops.equalized import EqualizedConv2d, EqualizedLinear
+from limner.ops.modulated_conv import demodulation, modulated_conv2d, modulated_pointwise
+from limner.ops.upfirdn2d import setup_filter, upsample2d
+from limner.papers import base
+from limner.papers.base import NOISE_MODES, NoiseMode
+from limner.papers.stylegan2.mapping import LabelNorm, MappingNetwork
+
+Architecture = Literal["orig", "skip", "resnet"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorConfig:
+    """Settings of the generator."""
+
+    img_resolution: Resolution = (256, 256)
+    """Height and width of pictures, pixels."""
+    img_channels: int = 3
+    """Channels of pictures."""
+    z_dim: int = 512
+    """Length of z."""
+    w_dim: int = 512
+    """Length of w."""
+    c_dim: int = 0
+    """Length of a label; 0: unconditional."""
+    mapping_layers: int = 8
+    """Depth of the mapping network (StyleGAN paper, Table 4)."""
+    mapping_lr_multiplier: float = 0.01
+    """Relative learning rate of the mapping network (StyleGAN paper, Appendix C)."""
+    label_norm: LabelNorm = "separate"
+    """How label and z are joined: `separate` as StyleGAN2-ADA in PyTorch, `joint` as the TensorFlow networks."""
+    architecture: Architecture = "skip"
+    """StyleGAN2 paper, Figure 7."""
+    channel_base: int = 32768
+    """Channels at a resolution are channel_base / resolution, at most channel_max."""
+    channel_max: int = 512
+    """Most channels of a layer."""
+    num_fp16_res: int = 4
+    """Highest resolutions computed in half precision on CUDA devices; 0: none."""
+    conv_clamp: float = 256.0
+    """Limit of activations in half-precision layers."""
+    w_avg_beta: float = 0.995
+    """Decay of the average of w (`facts`, StyleGAN: 0.995)."""
+
+
+def num_channels(config_base: int, config_max: int, level: int) -> int:
+    """Channels at block `level` (0 is the base grid, nominally 4 pixels)."""
+    return max(min(config_base // (4 * 2**level), config_max), 1)
+
+
+class SynthesisLayer(nn.Module):
+    """Modulated 3x3 convolution, demodulation, noise, bias, leaky ReLU (StyleGAN2 paper, Figure 2 d)."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        w_dim: int,
+        resolution: Resolution,
+        up: int = 1,
+        gain: float = 1.0,
+        conv_clamp: float,
+    ) -> None:
+        super().__init__()
+        self.affine = EqualizedLinear(w_dim, in_channels, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.noise_strength = nn.Parameter(torch.zeros(()))
+        self.noise_const: Tensor
+        self.register_buffer("noise_const", torch.randn(resolution))
+        self.kernel: Tensor
+        self.register_buffer("kernel", setup_filter(), persistent=False)
+        self.up, self.gain, self.conv_clamp = up, gain, conv_clamp
+
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
+        """x [N, I, H, W], w [N, w_dim], noise [N or 1, 1, H up, W up] to [N, O, H up, W up]."""
+        s, weight = self.affine(w), self.weight  # s [N, I]
+        clamp = None
+        if x.dtype == torch.float16:  # demodulation cancels any scale of s and of a filter, so avoid overflow
+            s = s / s.abs().amax(1, keepdim=True)
+            weight = weight / (weight.abs().amax((1, 2, 3), keepdim=True) * math.sqrt(weight[0].numel()))
+            clamp = self.conv_clamp
+        y = modulated_conv2d(x, weight, s, up=self.up, kernel=self.kernel)
+        scaled_noise = None if noise is None else noise * self.noise_strength
+        return scaled_bias_act(y, demodulation(weight, s), self.bias, scaled_noise, gain=self.gain, clamp=clamp)
+
+
+class ToRGB(nn.Module):
+    """Modulated 1x1 convolution without demodulation, linear (toRGB of StyleGAN2 paper, Figure 7)."""
+
+    def __init__(self, in_channels: int, img_channels: int, *, w_dim: int) -> None:
+        super().__init__()
+        self.affine = EqualizedLinear(w_dim, in_channels, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(img_channels, in_channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(img_channels))
+        self.weight_gain = 1 / math.sqrt(in_channels)
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """x [N, I, H, W] and w [N, w_dim] to an RGB contribution [N, img_channels, H, W], float32."""
+        s = self.affine(w) * self.weight_gain
+        y = modulated_pointwise(x, self.weight[:, :, 0, 0], s)
+        return y.float() + self.bias[:, None, None]
+
+
+class SynthesisBlock(nn.Module):
+    """The layers of one resolution."""
+
+    def __init__(
+        self, config: GeneratorConfig, level: int, *, resolution: Resolution, is_last: bool, use_fp16: bool
+    ) -> None:
+        super().__init__()
+        out_channels = num_channels(config.channel_base, config.channel_max, level)
+        self.architecture, self.is_last, self.use_fp16 = config.architecture, is_last, use_fp16
+        is_residual = config.architecture == "resnet" and level > 0
+        shared = {"w_dim": config.w_dim, "resolution": resolution, "conv_clamp": config.conv_clamp}
+        self.num_conv = 1 if level == 0 else 2
+        if level == 0:
+            self.const = nn.Parameter(torch.randn(out_channels, *resolution))
+        else:
+            in_channels = num_channels(config.channel_base, config.channel_max, level - 1)
+            self.conv0 = SynthesisLayer(in_channels, out_channels, up=2, **shared)
+            if is_residual:
+                self.skip = EqualizedConv2d(
+                    in_channels, out_channels, 1, activate=False, bias=False, up=2, gain=math.sqrt(0.5)
+                )
+        gain = math.sqrt(0.5) if is_residual else 1.0
+        self.conv1 = SynthesisLayer(out_channels, out_channels, gain=gain, **shared)
+        self.kernel: Tensor
+        self.register_buffer("kernel", setup_filter(), persistent=False)
+        if is_last or config.architecture == "skip":
+            self.torgb = ToRGB(out_channels, config.img_channels, w_dim=config.w_dim)
+
+    def layers(self) -> list[SynthesisLayer]:
+        """The layers that take noise, in order."""
+        return [self.conv1] if self.num_conv == 1 else [self.conv0, self.conv1]
+
+    def forward(
+        self, x: Tensor | None, image: Tensor | None, ws: Tensor, noises: Sequence[Tensor | None]
+    ) -> tuple[Tensor, Tensor | None]:
+        """Run one resolution.
+
+        Args:
+            x: [N, I, H/2, W/2] features of the previous block; None in the first.
+            image: [N, img_channels, H/2, W/2] sum of the previous RGB contributions; None if there is none.
+            ws: [N, num_conv + 1, w_dim] the styles of the convolutions and of toRGB.
+            noises: one map or None per convolution.
+
+        Returns:
+            features [N, O, H, W] and the RGB sum.
+        """
+        dtype = torch.float16 if self.use_fp16 and ws.device.type == "cuda" else torch.float32
+        if x is None:
+            x = self.const.expand(ws.shape[0], -1, -1, -1).to(dtype, memory_format=torch.channels_last)
+            x = self.conv1(x, ws[:, 0], noises[0])
+        elif self.architecture == "resnet":
+            x = x.to(dtype)
+            y = self.skip(x)
+            x = y.add_(self.conv1(self.conv0(x, ws[:, 0], noises[0]), ws[:, 1], noises[1]))
+        else:
+            x = self.conv0(x.to(dtype), ws[:, 0], noises[0])
+            x = self.conv1(x, ws[:, 1], noises[1])
+        if image is not None:
+            image = upsample2d(image, self.kernel)
+        if self.is_last or self.architecture == "skip":
+            rgb = self.torgb(x, ws[:, self.num_conv])
+            image = rgb if image is None else image + rgb
+        return x, image
+
+
+class SynthesisNetwork(nn.Module):
+    """w of every layer to a picture."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        base_h, base_w, num_doublings = base_grid(config.img_resolution)
+        self.num_ws = 2 * (num_doublings + 1)
+        self.blocks: list[str] = []
+        for level in range(num_doublings + 1):
+            use_fp16 = num_doublings - level < config.num_fp16_res and level > 0
+            block = SynthesisBlock(
+                config,
+                level,
+                resolution=(base_h * 2**level, base_w * 2**level),
+                is_last=level == num_doublings,
+                use_fp16=use_fp16,
+            )
+            self.blocks.append(f"b{4 * 2**level}")
+            self.add_module(self.blocks[-1], block)
+
+    def block(self, name: str) -> SynthesisBlock:
+        """The block called `name`, such as `b4`."""
+        block = self.get_submodule(name)
+        assert isinstance(block, SynthesisBlock)
+        return block
+
+    def forward(self, ws: Tensor, noises: Sequence[Tensor | None]) -> Tensor:
+        """ws [N, num_ws, w_dim] and one noise map (or None) per convolution to images [N, C, H, W]."""
+        x = image = None
+        used = 0
+        for name in self.blocks:
+            block = self.block(name)
+            end = used + block.num_conv
+            x, image = block(x, image, ws[:, used : end + 1], noises[used:end])
+            used = end
+        assert image is not None
+        return image
+
+
+class Generator(base.Generator):
+    """Mapping and synthesis. Module names follow the field's: `mapping_network`, `synthesis_network.b4.conv1`."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        if config.img_channels not in (1, 2, 3, 4):
+            raise ConfigError(f"generator.img_channels: got {config.img_channels}, expected 1, 2, 3 or 4")
+        self.config = config
+        self.z_dim, self.w_dim, self.c_dim = config.z_dim, config.w_dim, config.c_dim
+        self.img_resolution, self.img_channels = config.img_resolution, config.img_channels
+        self.mapping_network = MappingNetwork(
+            z_dim=config.z_dim,
+            c_dim=config.c_dim,
+            w_dim=config.w_dim,
+            num_layers=config.mapping_layers,
+            lr_multiplier=config.mapping_lr_multiplier,
+            label_norm=config.label_norm,
+        )
+        self.synthesis_network = SynthesisNetwork(config)
+        self.num_ws = self.synthesis_network.num_ws
+        self.register_buffer("w_avg", torch.zeros(config.w_dim))
+
+    def mapping(
+        self,
+        z: Tensor,
+        c: Tensor | None = None,
+        *,
+        truncation_psi: float = 1.0,
+        truncation_cutoff: int | None = None,
+    ) -> Tensor:
+        """See `base.Generator.mapping`."""
+        self.check_z(z, c)
+        ws = self.mapping_network(z, c)[:, None].expand(-1, self.num_ws, -1)  # [N, num_ws, w_dim]
+        if truncation_psi != 1.0:
+            cutoff = self.num_ws if truncation_cutoff is None else truncation_cutoff
+            truncated = self.w_avg + truncation_psi * (ws[:, :cutoff] - self.w_avg)
+            ws = torch.cat([truncated, ws[:, cutoff:]], 1)
+        return ws
+
+    @torch.no_grad()
+    def update_w_avg(self, w_mean: Tensor) -> None:
+        """Move `w_avg` towards the mean [w_dim] of a batch of w."""
+        self.w_avg.lerp_(w_mean.detach(), 1 - self.config.w_avg_beta)
+
+    @property
+    def noise_shapes(self) -> tuple[Resolution, ...]:
+        """See `base.Generator.noise_shapes`."""
+        return tuple((layer.noise_const.shape[0], layer.noise_const.shape[1]) for layer in self._layers())
+
+    def synthesis(
+        self, ws: Tensor, *, noise_mode: NoiseMode = "const", noises: Sequence[Tensor] | None = None
+    ) -> Tensor:
+        """See `base.Generator.synthesis`."""
+        self.check_ws(ws)
+        if noises is None:
+            return self.synthesis_network(ws, self._noises(noise_mode, ws))
+        if len(noises) != len(self.noise_shapes):
+            raise ShapeError(f"synthesis expects {len(self.noise_shapes)} noise maps, got {len(noises)}")
+        return self.synthesis_network(ws, noises)
+
+    def _layers(self) -> list[SynthesisLayer]:
+        network = self.synthesis_network
+        return [layer for name in network.blocks for layer in network.block(name).layers()]
+
+    def _noises(self, noise_mode: str, ws: Tensor) -> list[Tensor | None]:
+        layers = self._layers()
+        if noise_mode == "const":
+            return [layer.noise_const[None, None] for layer in layers]
+        if noise_mode == "random":
+            return [torch.randn(ws.shape[0], 1, *layer.noise_const.shape, device=ws.device) for layer in layers]
+        if noise_mode == "none":
+            return [None] * len(layers)
+        raise ConfigError(f"noise_mode: got '{noise_mode}', expected one of {', '.join(NOISE_MODES)}")
