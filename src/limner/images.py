@@ -247,9 +247,9 @@ def write_animation(
         path = path.with_suffix(".webp")
     checked = _checked_frames(frames, progress)
     write = _write_video if path.suffix.lower() == ".mp4" else _write_pillow
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             write(checked, temporary, fps)
             os.replace(temporary, path)

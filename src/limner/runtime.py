@@ -112,7 +112,7 @@ def version_stamp() -> dict[str, str]:
     """Return the versions that decide a result: limner, torch, python and the platform."""
     return {
         "limner": __version__,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "python": platform.python_version(),
         "platform": platform.platform(),
     }
