@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import tarfile
+import zipfile
 from pathlib import Path
 
 from limner.data.base import Source
 from limner.data.readers.archive import ZipSource
+from limner.data.readers.cifar import open_cifar
 from limner.data.readers.folder import FolderSource
+from limner.data.readers.idx import find_idx, is_idx_name, open_idx
+from limner.data.readers.labels import read_label_file
 from limner.errors import DataError
 
+FORMS = "a folder, a zip, the CIFAR-10 python tar, or an MNIST-format idx file"
 
-def open_source(path: str | Path, labels: str | None = None) -> Source:
+
+def open_source(path: str | Path, labels: str | Path | None = None) -> Source:
     """Open pictures in any form: a folder, a zip, a CIFAR-10 python tar, MNIST-format idx files.
 
     Args:
@@ -21,12 +28,24 @@ def open_source(path: str | Path, labels: str | None = None) -> Source:
         DataError: nothing there, not a known form, no pictures, or labels that do not fit.
     """
     path = Path(path)
-    if path.is_dir():
-        return FolderSource(path, labels)
     if not path.exists():
         raise DataError(
-            f"no such folder or file: {path}; check the path (or use 'samples', the pictures in the package)"
+            f"no such folder or file: {path}; check the path (or give 'samples', the pictures in the package)"
         )
-    if path.suffix.lower() == ".zip":
-        return ZipSource(path, labels)
-    raise DataError(f"cannot tell what {path} holds, expected a folder, a .zip")
+    given = str(labels) if labels is not None else None
+    if path.is_dir():
+        idx = find_idx(path)
+        if idx is None:
+            return FolderSource(path, given)
+        source: Source = open_idx(idx)
+    elif is_idx_name(path.name):
+        source = open_idx(path)
+    elif zipfile.is_zipfile(path) or path.suffix.lower() == ".zip":
+        return ZipSource(path, given)
+    elif path.name.endswith((".tar", ".tar.gz", ".tgz")) or tarfile.is_tarfile(path):
+        source = open_cifar(path)
+    else:
+        raise DataError(f"cannot tell what {path} holds, expected {FORMS}; give one of these")
+    if given is not None:
+        source.labels = read_label_file(given, source.names)
+    return source

@@ -13,10 +13,9 @@ from limner.data.base import Source
 from limner.data.readers import labels as label_files
 from limner.errors import DataError
 
-PICTURE_SUFFIXES = frozenset(
-    [".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".webp", ".avif", ".gif", ".tif", ".tiff"]
-    + [".bmp", ".dib", ".ppm", ".pgm", ".pbm", ".pnm", ".tga"]
-)
+_COMPRESSED = (".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".webp", ".avif", ".gif")
+_PLAIN = (".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".tga")
+PICTURE_SUFFIXES = frozenset((*_COMPRESSED, *_PLAIN))
 """File name endings, lower case, that are taken for pictures."""
 
 
