@@ -1,0 +1,372 @@
+"""The native snapshot format: a folder of safetensors files, one a network, and a config.json that is the authority.
+
+    snapshots/000200/  generator_ema.safetensors  generator.safetensors  discriminator.safetensors  config.json
+
+config.json says which room and configuration build the networks; tensors must fit them by name and shape. Tensors are
+stored as float32 (integers as they are), contiguous, whatever layout or precision they were trained in. Nothing here
+can execute code: safetensors and JSON hold data alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from limner import __version__, registry
+from limner.config import RunConfig, run_config_from_dict, to_dict
+from limner.errors import CheckpointError, ConfigError
+from limner.papers.base import Generator
+from limner.runtime import atomic_file, expand, sync_folder
+
+FORMAT = 1
+"""Number of the format written. Raise it with every change that an older limner would misread, and add a migration."""
+
+CONFIG_NAME = "config.json"
+GENERATORS = ("generator_ema", "generator")
+"""Names of the networks `load_generator` can build; the first is its default."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Migration:
+    """How to read one older format as the next."""
+
+    document: Callable[[dict[str, Any]], dict[str, Any]]
+    """config.json of format n -> of format n + 1."""
+    tensors: Callable[[str, dict[str, Tensor]], dict[str, Tensor]]
+    """(network name, its tensors of format n) -> tensors of format n + 1."""
+
+
+MIGRATIONS: dict[int, Migration] = {}
+"""Format n -> how to read it as format n + 1."""
+
+
+def save_network(folder: Path, name: str, module: nn.Module, room: str) -> Path:
+    """Write the parameters and persistent buffers of `module` to folder/name.safetensors in one step.
+
+    Args:
+        folder: made when it is missing.
+        name: `generator_ema`, `generator`, `discriminator`, ...
+        module: network on any device, in any memory layout.
+        room: paper it belongs to.
+
+    Raises:
+        CheckpointError: the file cannot be written; an older file of that name is kept.
+    """
+    path = folder / f"{name}.safetensors"
+    with _naming(path):
+        _write_tensors(path, _plain_tensors(module), room)
+    return path
+
+
+def write_snapshot(folder: Path, config: RunConfig, networks: Mapping[str, nn.Module], extra: Mapping[str, Any]) -> str:
+    """Write a snapshot that appears whole or not at all, and return the fingerprint of its generator.
+
+    Args:
+        folder: the snapshot; one that is there already is replaced.
+        config: what the networks were built from.
+        networks: name -> network; `generator_ema` must be among them.
+        extra: more entries of config.json, plain values (`kimg`, ...).
+
+    Raises:
+        CheckpointError: it cannot be written; an older snapshot in its place is kept.
+    """
+    identity = ""
+    temporary = folder.with_name(f".{folder.name}.tmp")
+    with _naming(folder):
+        shutil.rmtree(temporary, ignore_errors=True)  # left by a killed process
+        try:
+            for name, module in networks.items():
+                tensors = _plain_tensors(module)
+                if name == GENERATORS[0]:
+                    identity = fingerprint(config, tensors)
+                _write_tensors(temporary / f"{name}.safetensors", tensors, config.room)
+            _write_json(temporary / CONFIG_NAME, _document("snapshot", config, {"fingerprint": identity, **extra}))
+            _move_into_place(temporary, folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return identity
+
+
+def write_document(folder: Path, kind: str, config: RunConfig, extra: Mapping[str, Any]) -> Path:
+    """Write folder/config.json in one step: format, kind (`run` or `snapshot`), `extra`, and the configuration.
+
+    Raises:
+        CheckpointError: the file cannot be written; an older one is kept.
+    """
+    path = folder / CONFIG_NAME
+    with _naming(path):
+        _write_json(path, _document(kind, config, extra))
+    return path
+
+
+def read_document(folder: Path) -> dict[str, Any]:
+    """Read folder/config.json and bring it to the present format.
+
+    Raises:
+        CheckpointError: it is missing, damaged, not limner's, or of a newer format.
+    """
+    path = folder / CONFIG_NAME
+    if not path.is_file():
+        raise CheckpointError(
+            f"'{folder}' has no {CONFIG_NAME}, expected one beside the weights; keep the files of a snapshot together"
+        )
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"'{path}' cannot be read ({_first_line(error)}); restore it from a copy") from None
+    if not isinstance(document, dict) or not {"limner", "format", "kind", "config"} <= set(document):
+        raise CheckpointError(f"'{path}' is not a configuration written by limner, expected keys limner, format, kind")
+    for migration in _migrations(document["format"], path, document["limner"]):
+        document = migration.document(document)
+    return document
+
+
+def find_snapshot(path: str | Path) -> Path:
+    """Return the snapshot folder meant by `path`.
+
+    Args:
+        path: a run folder (its newest snapshot is taken), a snapshot folder, or a .safetensors file in one.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    path = expand(path)
+    wanted = "expected a run folder, a snapshot folder or a .safetensors file in one"
+    if not path.exists():
+        raise CheckpointError(f"'{path}' does not exist, {wanted}; check the path")
+    if path.is_file():
+        if path.suffix != ".safetensors":
+            raise CheckpointError(f"'{path}' is not a snapshot, {wanted}{_what_a_file_is(path)}")
+        read_document(path.parent)
+        return path.parent
+    snapshots = [s for s in (path / "snapshots").glob("*") if s.name.isdigit() and s.is_dir()]
+    if snapshots:
+        return max(snapshots, key=lambda snapshot: int(snapshot.name))
+    if not (path / CONFIG_NAME).is_file():
+        raise CheckpointError(f"'{path}' holds no snapshot, {wanted}; check the path")
+    kind = read_document(path)["kind"]
+    if kind != "snapshot":
+        raise CheckpointError(
+            f"'{path}' is a {kind} without a snapshot yet, {wanted}; let it train until one is written"
+        )
+    return path
+
+
+def load_config(path: str | Path) -> RunConfig:
+    """Return the configuration of a run folder, a snapshot folder or a .safetensors file in one.
+
+    Raises:
+        CheckpointError: there is none, or this limner cannot read it.
+    """
+    folder = expand(path)
+    if not (folder / CONFIG_NAME).is_file():
+        folder = find_snapshot(path)
+    try:
+        return run_config_from_dict(read_document(folder)["config"])
+    except ConfigError as error:
+        raise CheckpointError(f"'{folder / CONFIG_NAME}' does not describe a run: {error}") from None
+
+
+def load_generator(path: str | Path, name: str | None = None, device: torch.device | str = "cpu") -> Generator:
+    """Build the generator of a snapshot with its weights, ready for use: evaluation mode, no gradients.
+
+    Building it leaves torch's random number generator as it was.
+
+    Args:
+        path: a run folder, a snapshot folder or a .safetensors file in one.
+        name: `generator_ema` or `generator`; None: the file named by `path`, else `generator_ema`.
+        device: where to put it.
+
+    Raises:
+        CheckpointError: no snapshot, a damaged or foreign file, or tensors that do not fit config.json.
+    """
+    folder = find_snapshot(path)
+    if name is None:
+        name = expand(path).stem if expand(path).is_file() else GENERATORS[0]
+    if name not in GENERATORS:
+        raise CheckpointError(
+            f"'{folder / name}.safetensors' is not a generator, expected {' or '.join(GENERATORS)}; "
+            "give the snapshot folder to take its generator_ema"
+        )
+    config = load_config(folder)
+    tensors = _read_tensors(folder, name, config.room)
+    with torch.random.fork_rng(devices=[]):
+        generator: Generator = registry.get("papers", config.room).Generator(config.generator)
+    load_tensors(generator, tensors, str(folder / f"{name}.safetensors"))
+    return generator.to(device).eval().requires_grad_(False)
+
+
+def read_networks(path: str | Path, names: Iterable[str]) -> dict[str, dict[str, Tensor]]:
+    """Return the tensors of the named networks of a snapshot, on the CPU.
+
+    Raises:
+        CheckpointError: no snapshot, no such network in it, or a damaged or foreign file.
+    """
+    folder = find_snapshot(path)
+    room = load_config(folder).room
+    return {name: _read_tensors(folder, name, room) for name in names}
+
+
+def network_names(folder: Path) -> tuple[str, ...]:
+    """Return the names of the networks in a snapshot folder, sorted."""
+    return tuple(sorted(file.stem for file in folder.glob("*.safetensors")))
+
+
+def load_tensors(module: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
+    """Copy `tensors` into `module`, strictly by name and shape.
+
+    Args:
+        module: receives every tensor, or none when one does not fit.
+        tensors: name -> tensor.
+        source: where they come from, for messages.
+
+    Raises:
+        CheckpointError: naming the first tensor that is missing, unknown, or of another shape.
+    """
+    expected = {name: list(tensor.shape) for name, tensor in module.state_dict().items()}
+    advice = "config.json describes another network, so use it with the weights it was written with"
+    missing = [name for name in expected if name not in tensors]
+    if missing:
+        raise CheckpointError(
+            f"'{source}': tensor '{missing[0]}' is missing ({len(missing)} in all), "
+            f"expected shape {expected[missing[0]]}; {advice}"
+        )
+    unknown = [name for name in tensors if name not in expected]
+    if unknown:
+        raise CheckpointError(
+            f"'{source}': got tensor '{unknown[0]}' ({len(unknown)} in all), which the network does not have; {advice}"
+        )
+    wrong = [name for name in expected if list(tensors[name].shape) != expected[name]]
+    if wrong:
+        raise CheckpointError(
+            f"'{source}': tensor '{wrong[0]}' has shape {list(tensors[wrong[0]].shape)}, "
+            f"expected {expected[wrong[0]]} ({len(wrong)} such in all); {advice}"
+        )
+    module.load_state_dict(dict(tensors))
+
+
+def fingerprint(config: RunConfig, tensors: Mapping[str, Tensor]) -> str:
+    """Return 16 hexadecimal digits that identify a generator: its room, configuration and every value of its tensors.
+
+    Two snapshots with the same generator have the same fingerprint, whatever else their runs were told.
+    """
+    identity = {"room": config.room, "generator": to_dict(config.generator)}
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).numpy().data)
+    return digest.hexdigest()[:16]
+
+
+def _plain_tensors(module: nn.Module) -> dict[str, Tensor]:
+    """Return copies of a module's state on the CPU: contiguous, none sharing memory, floating point as float32."""
+    return {
+        name: tensor.detach().to(
+            device="cpu",
+            dtype=torch.float32 if tensor.is_floating_point() else tensor.dtype,
+            memory_format=torch.contiguous_format,
+            copy=True,
+        )
+        for name, tensor in module.state_dict().items()
+    }
+
+
+def _write_tensors(path: Path, tensors: dict[str, Tensor], room: str) -> None:
+    metadata = {"limner": __version__, "format": str(FORMAT), "name": path.stem, "room": room}
+    with atomic_file(path, sync=True) as file:
+        file.write(safetensors.torch.save(tensors, metadata))
+
+
+def _document(kind: str, config: RunConfig, extra: Mapping[str, Any]) -> dict[str, Any]:
+    return {"limner": __version__, "format": FORMAT, "kind": kind, **extra, "config": to_dict(config)}
+
+
+def _write_json(path: Path, document: dict[str, Any]) -> None:
+    with atomic_file(path, sync=True) as file:
+        file.write(json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n")
+
+
+def _read_tensors(folder: Path, name: str, room: str) -> dict[str, Tensor]:
+    path = folder / f"{name}.safetensors"
+    if not path.is_file():
+        held = ", ".join(network_names(folder)) or "no network"
+        raise CheckpointError(f"snapshot '{folder}' has no {path.name}, it holds {held}; choose one of these")
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"'{path}' is damaged or no safetensors file ({_first_line(error)}); copy it again from where it came"
+        ) from None
+    if "limner" not in about or not about.get("format", "").isdigit():
+        raise CheckpointError(f"'{path}' was not written by limner, expected its metadata; use a snapshot of limner")
+    for key, expected in (("name", name), ("room", room)):
+        if about.get(key) != expected:
+            raise CheckpointError(
+                f"'{path}' holds {key} '{about.get(key)}', expected '{expected}'; was the file renamed or moved here?"
+            )
+    for migration in _migrations(int(about["format"]), path, about["limner"]):
+        tensors = migration.tensors(name, tensors)
+    return tensors
+
+
+def _migrations(number: Any, path: Path, version: str) -> list[Migration]:
+    """Return the steps from format `number` to `FORMAT`."""
+    if not isinstance(number, int) or number not in {*MIGRATIONS, FORMAT}:
+        raise CheckpointError(
+            f"'{path}' has format {number}, written by limner {version}, expected at most {FORMAT}; "
+            f"this is limner {__version__}: install a newer one"
+        )
+    return [MIGRATIONS[n] for n in range(number, FORMAT)]
+
+
+def _move_into_place(temporary: Path, folder: Path) -> None:
+    """Rename a finished folder, setting an older one aside until the new one is there."""
+    aside = folder.with_name(f".{folder.name}.old")
+    if folder.exists():
+        shutil.rmtree(aside, ignore_errors=True)
+        os.replace(folder, aside)
+    try:
+        os.replace(temporary, folder)
+    except OSError:
+        if aside.exists():
+            os.replace(aside, folder)
+        raise
+    sync_folder(folder.parent)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _what_a_file_is(path: Path) -> str:
+    if path.parent.name == "state":
+        return f"; this is a training state: give its run folder '{path.parent.parent}'"
+    if path.name == CONFIG_NAME:
+        return f"; give its folder '{path.parent}'"
+    return "; a file of another program is not read"
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Turn a failed write into a sentence that names what was being written."""
+    try:
+        yield
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot write '{path}': {error.strerror or error}; what was there before is kept: free space and try again"
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
