@@ -7,12 +7,13 @@ changes the training state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from limner.config import RunConfig
 
@@ -36,8 +37,12 @@ class CallbackContext:
     """Where the networks are."""
     quiet: bool = False
     """Print nothing but errors."""
+    augment: Callable[[Tensor], Tensor] | None = None
+    """Augments images [N, C, H, W] in [-1, 1] on `device` the way D sees them, with random numbers of its own; None:
+    no augmentation."""
     shared: dict[str, Any] = field(default_factory=dict)
-    """Results one callback leaves for a later one: `metrics`, the newest {name: value}, and `grid`, the newest path."""
+    """Results one callback leaves for a later one: `metrics`, {name: value} of this snapshot; `best`, the `value` and
+    `kimg` of the best snapshot by the first metric; `grid`, the path of the newest sample grid."""
 
 
 class Callback:
