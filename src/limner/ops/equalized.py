@@ -48,7 +48,10 @@ class EqualizedLinear(nn.Module):
 
 
 class EqualizedConv2d(nn.Module):
-    """Convolution with run-time weight scale, optional 2x resampling, and leaky ReLU with gain sqrt(2)."""
+    """Convolution with run-time weight scale, optional 2x resampling, and leaky ReLU with gain sqrt(2).
+
+    `clamp` limits the absolute result in half precision only.
+    """
 
     def __init__(
         self,
@@ -86,6 +89,7 @@ class EqualizedConv2d(nn.Module):
             y = downsample_conv2d(x, weight, self.kernel, bias)
         else:
             y = conv2d(x, weight, bias, padding=self.padding)
+        clamp = self.clamp if y.dtype == torch.float16 else None
         if self.activate:
-            return leaky_relu(y, clamp=self.clamp)
-        return y if self.clamp is None else y.clamp(-self.clamp, self.clamp)
+            return leaky_relu(y, clamp=clamp)
+        return y if clamp is None else y.clamp(-clamp, clamp)

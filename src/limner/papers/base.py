@@ -6,19 +6,56 @@ A room is a package `limner/papers/<room>` that exports `GeneratorConfig`, `Disc
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from limner.config import Resolution, RunConfig
-from limner.errors import ShapeError
+from limner.errors import ConfigError, ShapeError, closest
+from limner.images import to_pil
 
 NoiseMode = Literal["const", "random", "none"]
 NOISE_MODES: tuple[str, ...] = ("const", "random", "none")
+
+
+def seed_to_z(seed: int, z_dim: int) -> Tensor:
+    """Return the latent every tool of the field gives a seed: `numpy.random.RandomState(seed).randn(1, z_dim)`.
+
+    Args:
+        seed: 0 to 2^32 - 1.
+        z_dim: length of z.
+
+    Returns:
+        z: [1, z_dim] float32 on the CPU.
+
+    Raises:
+        ConfigError: a seed out of range.
+    """
+    _check_seed(seed)
+    return torch.from_numpy(np.random.RandomState(seed).randn(1, z_dim).astype(np.float32))
+
+
+def seed_to_noises(seed: int, shapes: Sequence[Resolution]) -> list[Tensor]:
+    """Return noise maps that depend on the seed alone: one [1, 1, H, W] per shape, float32 on the CPU.
+
+    Raises:
+        ConfigError: a seed out of range (0 to 2^32 - 1).
+    """
+    _check_seed(seed)
+    stream = torch.Generator().manual_seed(seed)
+    return [torch.randn(1, 1, *shape, generator=stream) for shape in shapes]
+
+
+def _check_seed(seed: int) -> None:
+    if not 0 <= seed < 2**32:
+        raise ConfigError(f"seed: got {seed}, expected 0 to {2**32 - 1}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +170,98 @@ class Generator(nn.Module, ABC):
         ws = self.mapping(z, c, truncation_psi=truncation_psi, truncation_cutoff=truncation_cutoff)
         return self.synthesis(ws, noise_mode=noise_mode)
 
+    @torch.no_grad()
+    def sample(
+        self,
+        seeds: Sequence[int],
+        *,
+        truncation_psi: float = 1.0,
+        truncation_cutoff: int | None = None,
+        noise_mode: NoiseMode = "const",
+        label: int | Sequence[float] | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[Image.Image]:
+        """Make one picture per seed. A picture depends on its own seed alone, bit for bit, never on the others.
+
+        Args:
+            seeds: 0 to 2^32 - 1 each; see `seed_to_z`.
+            truncation_psi: 1 leaves w as it is, 0 gives the average picture.
+            truncation_cutoff: truncate only this many first layers; None: all.
+            noise_mode: `const` uses the stored noise maps, `random` maps drawn from the seed, `none` no noise.
+            label: number of a class or a label vector of length `c_dim`; needed by a conditional generator alone.
+            progress: called with the number of pictures made so far, after each.
+
+        Raises:
+            ConfigError: a seed, label, truncation or noise mode out of range.
+        """
+        pictures = []
+        for count, seed in enumerate(seeds, 1):
+            ws = self.seed_to_ws(seed, truncation_psi=truncation_psi, truncation_cutoff=truncation_cutoff, label=label)
+            pictures += to_pil(self.synthesis(ws, **self.noise_arguments(noise_mode, seed)))
+            if progress:
+                progress(count)
+        return pictures
+
+    @torch.no_grad()
+    def seed_to_ws(
+        self,
+        seed: int,
+        *,
+        truncation_psi: float = 1.0,
+        truncation_cutoff: int | None = None,
+        label: int | Sequence[float] | None = None,
+    ) -> Tensor:
+        """Return the intermediate latents [1, num_ws, w_dim] of a seed. Arguments and errors are those of `sample`."""
+        if not math.isfinite(truncation_psi):
+            raise ConfigError(f"truncation psi: got {truncation_psi}, expected a number such as 0.7")
+        if truncation_cutoff is not None and not 0 <= truncation_cutoff <= self.num_ws:
+            raise ConfigError(
+                f"truncation cutoff: got {truncation_cutoff}, expected 0 to {self.num_ws}; "
+                f"this generator has num_ws={self.num_ws}"
+            )
+        z = seed_to_z(seed, self.z_dim).to(self.w_avg.device)
+        return self.mapping(
+            z, self.label_vector(label), truncation_psi=truncation_psi, truncation_cutoff=truncation_cutoff
+        )
+
+    def label_vector(self, label: int | Sequence[float] | None) -> Tensor | None:
+        """Return a label as c [1, c_dim] on the generator's device; None when the generator takes none.
+
+        Args:
+            label: number of a class (one-hot) or a vector of length `c_dim`.
+
+        Raises:
+            ConfigError: a label is missing, not wanted, out of range or of another length.
+        """
+        how = f"give the number of a class (0 to {self.c_dim - 1}) or a vector of {self.c_dim} numbers"
+        if self.c_dim == 0:
+            if label is not None:
+                raise ConfigError(f"label: got {label}, but this generator is unconditional; leave the label out")
+            return None
+        if label is None:
+            raise ConfigError(f"label: got none, but this generator is conditional: {how} as label (--class)")
+        if isinstance(label, int):
+            if not 0 <= label < self.c_dim:
+                raise ConfigError(f"label: got {label}, expected 0 to {self.c_dim - 1}; {how}")
+            label = [float(index == label) for index in range(self.c_dim)]
+        if len(label) != self.c_dim:
+            raise ConfigError(f"label: got a vector of {len(label)} numbers, expected {self.c_dim}; {how}")
+        return torch.tensor([label], dtype=torch.float32, device=self.w_avg.device)  # [1, c_dim]
+
+    def noise_arguments(self, noise_mode: NoiseMode, seed: int) -> dict[str, Any]:
+        """Return what `synthesis` needs for `noise_mode`, with random noise drawn from the seed.
+
+        Raises:
+            ConfigError: an unknown noise mode; the message gives the closest one.
+        """
+        if noise_mode not in NOISE_MODES:
+            raise ConfigError(
+                f"noise mode: got '{noise_mode}', expected {', '.join(NOISE_MODES)}.{closest(noise_mode, NOISE_MODES)}"
+            )
+        if noise_mode != "random":
+            return {"noise_mode": noise_mode}
+        return {"noises": [noise.to(self.w_avg.device) for noise in seed_to_noises(seed, self.noise_shapes)]}
+
     def check_z(self, z: Tensor, c: Tensor | None) -> None:
         """Raise `ShapeError` unless z is [N, z_dim] and c is [N, c_dim] (or None when `c_dim` is 0)."""
         if z.ndim != 2 or z.shape[1] != self.z_dim:
@@ -188,6 +317,9 @@ class Draws(Protocol):
     def labels(self, total: int | None = None) -> Tensor | None:
         """Labels [share, c_dim] drawn from the training set's; None when unconditional."""
 
+    def reduced_total(self, divisor: int) -> int:
+        """A `total` for a phase on a part of the batch: every share divided by `divisor`, at least one sample each."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -199,8 +331,6 @@ class Batch:
     """Their labels [N, c_dim]; None when unconditional."""
     draws: Draws
     """Random numbers for this phase."""
-    total: int
-    """Samples of this phase over all processes and accumulation rounds."""
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
-from limner.papers.base import Discriminator, Generator, Objective
+from limner import registry
+from limner.checkpoints.io import load_tensors
+from limner.config import RunConfig
+from limner.errors import CheckpointError
+from limner.papers.base import Discriminator, Generator, Objective, ObjectiveContext, Phase
 
 
 @dataclass(kw_only=True)
@@ -42,3 +48,88 @@ class TrainingState:
     """Training time so far over all sessions of the run."""
     best: dict[str, float] | None = None
     """`value` and `kimg` of the best snapshot by the first metric; None before the first."""
+
+    def modules(self) -> dict[str, torch.nn.Module]:
+        """Everything with tensors, by its name in a state file."""
+        return {"G": self.G, "D": self.D, "G_ema": self.G_ema, "objective": self.objective}
+
+
+_COUNTERS = ("nimg", "iteration", "tick", "elapsed_sec", "best")
+_TENSORS = ("augment_p", "augment_stats")
+
+
+def initial_state(config: RunConfig, context: ObjectiveContext, device: torch.device) -> TrainingState:
+    """Build networks and optimisers from the seed."""
+    room = registry.get("papers", config.room)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        G, D = room.Generator(config.generator), room.Discriminator(config.discriminator)
+    G, D = G.to(device).train(), D.to(device).train()
+    G_ema = copy.deepcopy(G).eval().requires_grad_(False)
+    objective = room.Objective(config.objective, G, D, context).to(device)
+    networks = {"G": G, "D": D}
+    return TrainingState(
+        G=G,
+        D=D,
+        G_ema=G_ema,
+        objective=objective,
+        optimizers={
+            name: _optimizer(config, name, networks[name], objective.phases())
+            for name in dict.fromkeys(phase.module for phase in objective.phases())
+        },
+        rng=torch.Generator(device).manual_seed(config.seed + 1),
+        augment_p=torch.tensor(config.augment.p, device=device),
+        augment_stats=torch.zeros(2, device=device),
+    )
+
+
+def base_lr(config: RunConfig, name: str, phases: list[Phase]) -> float:
+    """Learning rate of a module, corrected for lazy regularization (StyleGAN2 paper, Appendix B)."""
+    lr = config.optimizer.g_lr if name == "G" else config.optimizer.d_lr
+    return lr * lazy_ratio(name, phases)
+
+
+def lazy_ratio(name: str, phases: list[Phase]) -> float:
+    """k / (k + 1) for a module regularized every k iterations; 1 without lazy regularization."""
+    interval = max((phase.interval for phase in phases if phase.module == name), default=1)
+    return interval / (interval + 1) if interval > 1 else 1.0
+
+
+def _optimizer(config: RunConfig, name: str, module: torch.nn.Module, phases: list[Phase]) -> torch.optim.Optimizer:
+    ratio = lazy_ratio(name, phases)
+    betas = (config.optimizer.beta1**ratio, config.optimizer.beta2**ratio)
+    return torch.optim.Adam(
+        module.parameters(), lr=base_lr(config, name, phases), betas=betas, eps=config.optimizer.eps, fused=True
+    )
+
+
+def to_tree(state: TrainingState) -> dict[str, Any]:
+    """Return the state as plain values and tensors."""
+    tree: dict[str, Any] = {name: getattr(state, name) for name in (*_COUNTERS, *_TENSORS)}
+    tree["rng"] = {"device": state.rng.device.type, "state": state.rng.get_state()}
+    tree["modules"] = {name: dict(module.state_dict()) for name, module in state.modules().items()}
+    tree["optimizers"] = {name: optimizer.state_dict() for name, optimizer in state.optimizers.items()}
+    return tree
+
+
+def from_tree(state: TrainingState, tree: dict[str, Any], source: str) -> None:
+    """Restore a state from what `to_tree` returned.
+
+    Raises:
+        CheckpointError: it belongs to other networks.
+    """
+    try:
+        for name, module in state.modules().items():
+            load_tensors(module, tree["modules"][name], f"{source} ({name})")
+        for name, optimizer in state.optimizers.items():
+            optimizer.load_state_dict(tree["optimizers"][name])
+        for name in _TENSORS:
+            getattr(state, name).copy_(tree[name])
+        for name in _COUNTERS:
+            setattr(state, name, tree[name])
+        if tree["rng"]["device"] == state.rng.device.type:
+            state.rng.set_state(tree["rng"]["state"])
+        else:  # generators of different devices have no common form: continue from a number both know
+            state.rng.manual_seed(state.rng.initial_seed() + state.iteration)
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(f"'{source}' is not a training state of this run: {error}; use another --out") from None

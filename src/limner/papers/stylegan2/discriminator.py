@@ -62,7 +62,7 @@ class DiscriminatorBlock(nn.Module):
         channels = num_channels(config.channel_base, config.channel_max, level)
         out_channels = num_channels(config.channel_base, config.channel_max, level - 1)
         self.architecture, self.use_fp16 = config.architecture, use_fp16
-        clamp = config.conv_clamp if use_fp16 else None
+        clamp = config.conv_clamp
         if is_first or config.architecture == "skip":
             self.fromrgb = EqualizedConv2d(config.img_channels, channels, 1, clamp=clamp)
         self.conv0 = EqualizedConv2d(channels, channels, 3, clamp=clamp)

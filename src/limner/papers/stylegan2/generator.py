@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -98,7 +98,8 @@ class SynthesisLayer(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         """x [N, I, H, W], w [N, w_dim], noise [N or 1, 1, H up, W up] to [N, O, H up, W up]."""
-        s, weight = self.affine(w), self.weight  # s [N, I]
+        s = self.affine(w)  # [N, I]
+        weight: Tensor = self.weight
         clamp = None
         if x.dtype == torch.float16:  # demodulation cancels any scale of s and of a filter, so avoid overflow
             s = s / s.abs().amax(1, keepdim=True)
@@ -136,7 +137,7 @@ class SynthesisBlock(nn.Module):
         out_channels = num_channels(config.channel_base, config.channel_max, level)
         self.architecture, self.is_last, self.use_fp16 = config.architecture, is_last, use_fp16
         is_residual = config.architecture == "resnet" and level > 0
-        shared = {"w_dim": config.w_dim, "resolution": resolution, "conv_clamp": config.conv_clamp}
+        shared: dict[str, Any] = {"w_dim": config.w_dim, "resolution": resolution, "conv_clamp": config.conv_clamp}
         self.num_conv = 1 if level == 0 else 2
         if level == 0:
             self.const = nn.Parameter(torch.randn(out_channels, *resolution))

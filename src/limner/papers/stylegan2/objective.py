@@ -72,15 +72,15 @@ class Objective(base.Objective):
     def loss_G(self, batch: Batch) -> dict[str, Tensor]:
         """Logistic loss of G."""
         c = batch.draws.labels()
-        ws = self._map(batch.draws, c, batch.total, update_w_avg=True)
-        images = self._synthesize(ws, batch.draws, batch.total)
+        ws = self._map(batch.draws, c, update_w_avg=True)
+        images = self._synthesize(ws, batch.draws)
         logits = self.D(self._augment(images, batch.draws), c)
         return {"loss": generator_loss(logits), "scores/fake": logits.detach().mean()}
 
     def loss_G_pl(self, batch: Batch) -> dict[str, Tensor]:
         """Path length penalty (StyleGAN2 paper, Equation 4), times the interval."""
         draws, config = batch.draws, self.config
-        total = max(batch.total // config.pl_batch_shrink, 1)
+        total = draws.reduced_total(config.pl_batch_shrink)
         ws = self._map(draws, draws.labels(total), total)
         images = self._synthesize(ws, draws, total)
         lengths = path_lengths(images, ws, draws.randn(*images.shape[1:], total=total))
@@ -93,8 +93,8 @@ class Objective(base.Objective):
         """Logistic loss of D."""
         with torch.no_grad():
             c = batch.draws.labels()
-            ws = self._map(batch.draws, c, batch.total, update_w_avg=True)
-            fakes = self._augment(self._synthesize(ws, batch.draws, batch.total), batch.draws)
+            ws = self._map(batch.draws, c, update_w_avg=True)
+            fakes = self._augment(self._synthesize(ws, batch.draws), batch.draws)
             reals = self._augment(batch.images, batch.draws)
         fake_logits = self.D(fakes, c)
         real_logits = self.D(reals, batch.c)
@@ -113,7 +113,7 @@ class Objective(base.Objective):
         factor = self.config.r1_gamma / 2 * self.config.r1_interval
         return {"loss": penalty * factor, "r1_penalty": penalty.detach()}
 
-    def _map(self, draws: Draws, c: Tensor | None, total: int, *, update_w_avg: bool = False) -> Tensor:
+    def _map(self, draws: Draws, c: Tensor | None, total: int | None = None, *, update_w_avg: bool = False) -> Tensor:
         """Draw latents and mix two of them at a random layer: ws [share, num_ws, w_dim]."""
         G = self.G
         ws = G.mapping(draws.randn(G.z_dim, total=total), c)
@@ -128,7 +128,7 @@ class Objective(base.Objective):
         use_second = is_mixed & (layers >= crossover)  # [num_ws]
         return torch.where(use_second[:, None], second, ws)
 
-    def _synthesize(self, ws: Tensor, draws: Draws, total: int) -> Tensor:
+    def _synthesize(self, ws: Tensor, draws: Draws, total: int | None = None) -> Tensor:
         noises = [draws.randn(1, *shape, total=total) for shape in self.G.noise_shapes]
         return self.G.synthesis(ws, noises=noises)
 

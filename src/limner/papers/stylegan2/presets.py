@@ -11,7 +11,8 @@ formula of the resolution already.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from limner.config import (
     AugmentConfig,
@@ -25,7 +26,7 @@ from limner.config import (
 )
 from limner.papers.base import Preset, PresetRequest
 from limner.papers.stylegan2.discriminator import DiscriminatorConfig
-from limner.papers.stylegan2.generator import GeneratorConfig
+from limner.papers.stylegan2.generator import Architecture, GeneratorConfig
 from limner.papers.stylegan2.objective import ObjectiveConfig
 
 
@@ -46,15 +47,15 @@ class _Settings:
     latent: int = 512
     pl_weight: float = 2.0
     style_mixing_prob: float = 0.9
-    d_architecture: str = "resnet"
+    d_architecture: Architecture = "resnet"
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     mirror: bool = False
     callbacks: CallbacksConfig = field(default_factory=CallbacksConfig)
 
 
 def _build(name: str, settings: _Settings, resolution: Resolution, request: PresetRequest) -> RunConfig:
-    shared = {"img_resolution": resolution, "img_channels": request.channels, "c_dim": request.c_dim}
-    width = {"channel_base": settings.channel_base, "channel_max": settings.channel_max}
+    shared: dict[str, Any] = {"img_resolution": resolution, "img_channels": request.channels, "c_dim": request.c_dim}
+    width: dict[str, Any] = {"channel_base": settings.channel_base, "channel_max": settings.channel_max}
     return RunConfig(
         preset=name,
         room="stylegan2",
@@ -95,12 +96,8 @@ def _published(name: str, settings: _Settings, native: int) -> Callable[[PresetR
     def build(request: PresetRequest) -> RunConfig:
         resolution = request.resolution or (native, native)
         channel_base = settings.channel_base * _nominal(resolution) // native
-        changed = {
-            **vars(settings),
-            "channel_base": channel_base,
-            "batch": request.batch or settings.batch,
-        }
-        return _build(name, _Settings(**changed), resolution, request)
+        scaled = replace(settings, channel_base=channel_base, batch=request.batch or settings.batch)
+        return _build(name, scaled, resolution, request)
 
     return build
 
@@ -137,7 +134,7 @@ def _nominal(resolution: Resolution) -> int:
 ADA = AugmentConfig(mode="ada")
 
 CONFIG_E = _Settings(total_kimg=25000, batch=32, mbstd_group=4, channel_base=16384, lr=0.002, r1_gamma=100, ema_kimg=10)
-CONFIG_F = _Settings(**{**vars(CONFIG_E), "channel_base": 32768, "r1_gamma": 10})  # + large networks
+CONFIG_F = replace(CONFIG_E, channel_base=32768, r1_gamma=10)  # + large networks
 PAPER256 = _Settings(
     total_kimg=25000,
     batch=64,
@@ -148,8 +145,8 @@ PAPER256 = _Settings(
     ema_kimg=20,
     augment=ADA,
 )
-PAPER512 = _Settings(**{**vars(PAPER256), "channel_base": 32768, "r1_gamma": 0.5})
-PAPER1024 = _Settings(**{**vars(PAPER512), "batch": 32, "mbstd_group": 4, "lr": 0.002, "r1_gamma": 2, "ema_kimg": 10})
+PAPER512 = replace(PAPER256, channel_base=32768, r1_gamma=0.5)
+PAPER1024 = replace(PAPER512, batch=32, mbstd_group=4, lr=0.002, r1_gamma=2, ema_kimg=10)
 CIFAR = _Settings(
     total_kimg=100000,
     batch=64,

@@ -19,7 +19,6 @@ from limner.config import RunConfig
 
 if TYPE_CHECKING:
     from limner.data.base import Dataset
-
     from limner.training.state import TrainingState
 
 

@@ -1,0 +1,77 @@
+"""The folder of a run: who it belongs to, and whether a configuration may go on in it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from limner.config import RunConfig, difference, run_config_from_dict, to_dict
+from limner.errors import ConfigError
+from limner.runtime import atomic_file, version_stamp
+
+CONFIG_NAME = "config.json"
+COMMAND_NAME = "command.txt"
+
+CHANGEABLE = ("total_kimg", "callbacks.", "data.path", "data.workers", "data.cache_mb", "batch_gpu")
+"""Settings that may change when a run goes on: its length, what is written, and how work is laid out."""
+
+
+def check_batch(config: RunConfig, world: int) -> None:
+    """Raise `ConfigError` unless the batch divides over processes and accumulation rounds, and numbers make sense."""
+    if config.total_kimg <= 0:
+        raise ConfigError(f"total_kimg: got {config.total_kimg:g}, expected more than 0; give --kimg")
+    if config.batch < 1 or config.batch % world:
+        raise ConfigError(f"batch: got {config.batch}, expected a multiple of the {world} processes; change --batch")
+    share = config.batch // world
+    if config.batch_gpu is not None and (config.batch_gpu < 1 or share % config.batch_gpu):
+        raise ConfigError(
+            f"batch_gpu: got {config.batch_gpu}, expected a divisor of {share}, a process's share of the batch"
+        )
+    if config.callbacks.tick_kimg <= 0 or config.callbacks.snap < 1:
+        raise ConfigError("callbacks.tick_kimg and callbacks.snap must be more than 0; change --tick and --snap")
+
+
+def open_folder(run_dir: Path, config: RunConfig, data_fingerprint: str, command: str) -> None:
+    """Make the folder, or check that it holds a run that `config` goes on with; record configuration and command.
+
+    Raises:
+        ConfigError: the folder holds something else, or a run of other settings or pictures.
+    """
+    path = run_dir / CONFIG_NAME
+    if path.exists():
+        _check_same(run_dir, config, data_fingerprint)
+    elif run_dir.exists() and any(run_dir.iterdir()):
+        raise ConfigError(f"'{run_dir}' is not empty and holds no run of limner; give another --out")
+    run_dir.mkdir(parents=True, exist_ok=True)
+    document = {
+        "limner": version_stamp()["limner"],
+        "kind": "run",
+        "data_fingerprint": data_fingerprint,
+        "config": to_dict(config),
+    }
+    with atomic_file(path) as file:
+        file.write(json.dumps(document, indent=2).encode())
+    if command:
+        with (run_dir / COMMAND_NAME).open("a", encoding="utf-8") as file:
+            file.write(command + "\n")
+
+
+def _check_same(run_dir: Path, config: RunConfig, data_fingerprint: str) -> None:
+    try:
+        document: dict[str, Any] = json.loads((run_dir / CONFIG_NAME).read_text(encoding="utf-8"))
+        before = run_config_from_dict(document["config"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ConfigError(f"'{run_dir / CONFIG_NAME}' is not a run of limner; give another --out") from None
+    changes = [row for row in difference(before, config) if not row[0].startswith(CHANGEABLE)]
+    if changes:
+        listing = ", ".join(f"{name}: {old!r} there, {new!r} now" for name, old, new in changes[:3])
+        more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
+        raise ConfigError(
+            f"'{run_dir}' holds a run of other settings ({listing}{more}); repeat its settings to go on, "
+            "or give another --out"
+        )
+    if document.get("data_fingerprint") != data_fingerprint:
+        raise ConfigError(
+            f"'{run_dir}' was trained on other pictures than '{config.data.path}'; give that data set or another --out"
+        )
