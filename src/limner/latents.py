@@ -20,7 +20,7 @@ from torch import Tensor
 
 from limner import __version__
 from limner.errors import CheckpointError, ConfigError, ShapeError, closest
-from limner.papers.base import Generator
+from limner.papers.base import Generator, seed_to_noises, seed_to_z
 from limner.runtime import atomic_file
 
 Space = Literal["z", "w", "w+"]
@@ -58,25 +58,18 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def seeds_to_z(seeds: Sequence[int], z_dim: int) -> Tensor:
-    """Return z [N, z_dim] float32 on the CPU, row i from `seeds[i]` alone."""
-    rows = [np.random.RandomState(seed).randn(1, z_dim) for seed in seeds]
-    return torch.from_numpy(np.concatenate(rows or [np.zeros((0, z_dim))])).float()
+    """Return z [N, z_dim] float32 on the CPU, row i from `seeds[i]` alone (see `papers.base.seed_to_z`)."""
+    return torch.cat([torch.zeros(0, z_dim), *(seed_to_z(seed, z_dim) for seed in seeds)])
 
 
 def seeds_to_noises(generator: Generator, seeds: Sequence[int]) -> list[Tensor]:
     """Return noise maps [N, 1, H, W] float32 for every layer of `generator`, sample i from `seeds[i]` alone.
 
-    The numbers continue the stream that gave the seed's z, so a map is independent of z; this is the order the
-    StyleGAN2 generating script used.
+    See `papers.base.seed_to_noises`.
     """
     shapes = generator.noise_shapes
-    maps: list[list[np.ndarray]] = [[] for _ in shapes]
-    for seed in seeds:
-        stream = np.random.RandomState(seed)
-        stream.randn(1, generator.z_dim)
-        for layer, shape in zip(maps, shapes, strict=True):
-            layer.append(stream.randn(1, *shape).astype(np.float32))
-    return [torch.from_numpy(np.stack(layer)) for layer in maps]  # [N, 1, H, W] each
+    samples = [seed_to_noises(seed, generator.z_dim, shapes) for seed in seeds]
+    return [torch.cat([torch.zeros(0, 1, *shape), *maps]) for shape, *maps in zip(shapes, *samples, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -165,7 +158,7 @@ def walk(keys: Tensor, frames_per_key: int, mode: Mode) -> Iterator[Tensor]:
         keys: [K, ...] float; the last axis is the vector `slerp` turns.
         frames_per_key: frames from a key to the next; K * frames_per_key in all.
         mode: `lerp`: straight lines (for W). `slerp`: directions turn at constant speed (Shoemake 1985) while norms
-            change linearly (for Z, whose norms concentrate). `cubic`: the periodic cubic spline, smooth at the keys too.
+            change linearly (for Z, whose norms concentrate). `cubic`: the periodic cubic spline, also smooth at keys.
 
     Raises:
         ConfigError: unknown mode or frames_per_key less than 1.

@@ -42,15 +42,19 @@ def seed_to_z(seed: int, z_dim: int) -> Tensor:
     return torch.from_numpy(np.random.RandomState(seed).randn(1, z_dim).astype(np.float32))
 
 
-def seed_to_noises(seed: int, shapes: Sequence[Resolution]) -> list[Tensor]:
+def seed_to_noises(seed: int, z_dim: int, shapes: Sequence[Resolution]) -> list[Tensor]:
     """Return noise maps that depend on the seed alone: one [1, 1, H, W] per shape, float32 on the CPU.
+
+    The numbers continue the stream that gave the seed's z, so a map is independent of z; this is the order the
+    StyleGAN2 generating script used (`facts`, StyleGAN2: noise is set from the same stream after z was drawn).
 
     Raises:
         ConfigError: a seed out of range (0 to 2^32 - 1).
     """
     _check_seed(seed)
-    stream = torch.Generator().manual_seed(seed)
-    return [torch.randn(1, 1, *shape, generator=stream) for shape in shapes]
+    stream = np.random.RandomState(seed)
+    stream.randn(1, z_dim)
+    return [torch.from_numpy(stream.randn(1, 1, *shape).astype(np.float32)) for shape in shapes]
 
 
 def _check_seed(seed: int) -> None:
@@ -260,7 +264,9 @@ class Generator(nn.Module, ABC):
             )
         if noise_mode != "random":
             return {"noise_mode": noise_mode}
-        return {"noises": [noise.to(self.w_avg.device) for noise in seed_to_noises(seed, self.noise_shapes)]}
+        return {
+            "noises": [noise.to(self.w_avg.device) for noise in seed_to_noises(seed, self.z_dim, self.noise_shapes)]
+        }
 
     def check_z(self, z: Tensor, c: Tensor | None) -> None:
         """Raise `ShapeError` unless z is [N, z_dim] and c is [N, c_dim] (or None when `c_dim` is 0)."""
