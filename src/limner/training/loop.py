@@ -186,10 +186,11 @@ def _loop(run: _Run, signals: StopSignals) -> None:
             callback.on_step(state)
         is_stopped = run.processes.any(signals.is_stop_requested, run.device)
         is_done = state.nimg >= total
-        if not (is_stopped or is_done or state.nimg >= (state.tick + 1) * config.callbacks.tick_kimg * 1000):
+        tick = int(state.nimg // (config.callbacks.tick_kimg * 1000))
+        is_tick, state.tick = tick > state.tick, tick
+        if not (is_tick or is_stopped or is_done):
             continue
-        state.tick += 0 if is_stopped else 1
-        is_snapshot = is_done or (not is_stopped and state.tick % config.callbacks.snap == 0)
+        is_snapshot = is_done or (is_tick and tick % config.callbacks.snap == 0)
         stats = clock.tick(is_snapshot)
         for callback in run.callbacks:
             callback.on_tick(state, stats)
