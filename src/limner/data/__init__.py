@@ -38,7 +38,7 @@ def open_dataset(
             `limner prepare` command to run), pictures with unreadable headers, or labels that do not fit.
     """
     given = str(path)
-    source = open_source(samples_path() if given == "samples" else path)
+    source = open_source(path)
     try:
         survey = source.survey()
         _check_uniform(source, survey, resolution)

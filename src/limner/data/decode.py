@@ -25,6 +25,10 @@ MAX_PIXELS = 178_956_970 // 2
 HEAD_BYTES = 65536
 """Enough of most files to find size and colour type."""
 
+TURNED = "limner_turned"
+"""Key of a decoded picture's `info`: whether its EXIF orientation turned or mirrored it."""
+
+_ORIENTATION = 0x0112
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
 _DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error, OverflowError)
@@ -72,7 +76,7 @@ def read_header(data: bytes) -> Header:
         with Image.open(io.BytesIO(data)) as picture:
             width, height = picture.size
             _check_pixels(width, height)
-            if picture.format != "PNG" and picture.getexif().get(0x0112, 1) in (5, 6, 7, 8):
+            if picture.format != "PNG" and picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8):
                 width, height = height, width
             bits = 16 if picture.mode.startswith(("I", "F")) else 8
             return Header(height=height, width=width, channels=natural_channels(picture), bits=bits)
@@ -100,7 +104,9 @@ def decode(data: bytes) -> Image.Image:
         _check_pixels(*picture.size)
         picture.load()
         if _EXIF_KEYS & picture.info.keys() or picture.format in ("TIFF", "MPO"):
+            turned = picture.getexif().get(_ORIENTATION, 1) in range(2, 9)
             ImageOps.exif_transpose(picture, in_place=True)
+            picture.info[TURNED] = turned
         return picture
     except _BOMBS as error:
         raise PictureError("too many pixels", str(error)) from None

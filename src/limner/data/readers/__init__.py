@@ -12,7 +12,9 @@ from limner.data.readers.cifar import open_cifar
 from limner.data.readers.folder import FolderSource
 from limner.data.readers.idx import find_idx, is_idx_name, open_idx
 from limner.data.readers.labels import read_label_file
+from limner.data.samples import samples_path
 from limner.errors import DataError
+from limner.runtime import expand
 
 FORMS = "a folder, a zip, the CIFAR-10 python tar, or an MNIST-format idx file"
 
@@ -21,18 +23,18 @@ def open_source(path: str | Path, labels: str | Path | None = None) -> Source:
     """Open pictures in any form: a folder, a zip, a CIFAR-10 python tar, MNIST-format idx files.
 
     Args:
-        path: the folder or file.
+        path: the folder or file, or `samples` for the pictures embedded in the package.
         labels: a label file for the pictures (see `limner.data.readers.labels`); None: what lies beside them.
 
     Raises:
         DataError: nothing there, not a known form, no pictures, or labels that do not fit.
     """
-    path = Path(path)
+    path = samples_path() if str(path) == "samples" else expand(path)
     if not path.exists():
         raise DataError(
             f"no such folder or file: {path}; check the path (or give 'samples', the pictures in the package)"
         )
-    given = str(labels) if labels is not None else None
+    given = str(expand(labels)) if labels is not None else None
     if path.is_dir():
         idx = find_idx(path)
         if idx is None:
