@@ -9,10 +9,14 @@ file, flags. A wrong key or type is an error that names the dotted path and the 
 from __future__ import annotations
 
 import dataclasses
+import operator
+import re
+import sys
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +27,37 @@ from limner.errors import ConfigError, closest
 
 Resolution = tuple[int, int]
 """(height, width) in pixels."""
+
+
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    ">=": operator.ge,
+    ">": operator.gt,
+    "<=": operator.le,
+    "<": operator.lt,
+}
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+"""Text that is a number; YAML 1.1 takes 1e-3 for text."""
+BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+"""Text of a flag that is a truth value."""
+
+
+def check_limits(config: Any, group: str, **limits: str) -> None:
+    """Check numbers of a dataclass from its `__post_init__`; None passes, a tuple is checked item by item.
+
+    Args:
+        config: the dataclass.
+        group: its dotted path in a `RunConfig`, for messages; empty for the top.
+        limits: field name -> conditions such as ``">= 0, < 1"``.
+
+    Raises:
+        ConfigError: a value is outside.
+    """
+    for name, conditions in limits.items():
+        value = getattr(config, name)
+        for number in value if isinstance(value, tuple) else (value,):
+            for sign, bound in (condition.split() for condition in conditions.split(", ")):
+                if number is not None and not COMPARISONS[sign](number, float(bound)):
+                    raise ConfigError(f"{_join(group, name)}: got {_plain(value)}, expected {conditions}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +83,10 @@ class DataConfig:
     cache_mb: int = 2048
     """Decoded pictures are kept in memory up to this size, MB."""
 
+    def __post_init__(self) -> None:
+        limits = {"resolution": ">= 1", "channels": ">= 1, <= 4", "c_dim": ">= 0", "subset": ">= 1"}
+        check_limits(self, "data", **limits, workers=">= 0", cache_mb=">= 0")
+
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerConfig:
@@ -64,6 +103,9 @@ class OptimizerConfig:
     eps: float = 1e-8
     """Adam epsilon."""
 
+    def __post_init__(self) -> None:
+        check_limits(self, "optimizer", g_lr=">= 0", d_lr=">= 0", beta1=">= 0, < 1", beta2=">= 0, < 1", eps="> 0")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleConfig:
@@ -71,6 +113,9 @@ class ScheduleConfig:
 
     lr_rampup_kimg: float = 0.0
     """Learning rates rise from 0 over this many kimg; 0: off."""
+
+    def __post_init__(self) -> None:
+        check_limits(self, "schedule", lr_rampup_kimg=">= 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +137,9 @@ class AugmentConfig:
     speed_kimg: float = 500.0
     """p can move by 1 in this many kimg (100 for transfer learning)."""
 
+    def __post_init__(self) -> None:
+        check_limits(self, "augment", p=">= 0, <= 1", target=">= -1, <= 1", interval=">= 1", speed_kimg="> 0")
+
 
 @dataclass(frozen=True, kw_only=True)
 class EmaConfig:
@@ -101,6 +149,9 @@ class EmaConfig:
     """Half-life, kimg."""
     rampup: float | None = None
     """Half-life is at most this fraction of the images shown so far; None: no ramp-up."""
+
+    def __post_init__(self) -> None:
+        check_limits(self, "ema", kimg=">= 0", rampup="> 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +168,9 @@ class CallbacksConfig:
     """Snapshots kept, newest first; the best by metric is kept besides."""
     metrics: tuple[str, ...] = ()
     """Metrics computed at every snapshot; the first decides which snapshot is the best."""
+
+    def __post_init__(self) -> None:
+        check_limits(self, "callbacks", tick_kimg="> 0", snap=">= 1", keep=">= 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +207,19 @@ class RunConfig:
     """Seed of initial weights, latents, augmentation and data order."""
     callbacks: CallbacksConfig = field(default_factory=CallbacksConfig)
     """What is written."""
+
+    def __post_init__(self) -> None:
+        check_limits(self, "", total_kimg=">= 0", batch=">= 1", batch_gpu=">= 1", seed=f">= 0, < {2**32}")
+        shared = (("img_resolution", "resolution"), ("img_channels", "channels"), ("c_dim", "c_dim"))
+        for part in ("generator", "discriminator"):
+            for name, source in shared:
+                expected = getattr(self.data, source)
+                got = getattr(getattr(self, part), name, expected)
+                if got != expected:
+                    raise ConfigError(
+                        f"{part}.{name}: got {_plain(got)}, expected {_plain(expected)}, the value of data.{source}; "
+                        "set both to the same"
+                    )
 
 
 def base_grid(resolution: Resolution) -> tuple[int, int, int]:
@@ -248,10 +315,11 @@ def to_dict(config: Any) -> dict[str, Any]:
 def with_changes(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
     """Return `config` with fields replaced by dotted path, for example ``{"objective.r1_gamma": "20"}``.
 
-    Strings are read as YAML, so `true`, `null` and `[64, 48]` mean what they say.
+    Text is read as the type of its field: `true`, `null`, `1e-3`, `64,48` and `[64, 48]` mean what they say; a field
+    that holds text takes it as it is.
 
     Raises:
-        ConfigError: unknown path (with the closest one) or wrong type.
+        ConfigError: unknown path (with the closest one), a group instead of a setting, or wrong type.
     """
     values = to_dict(config)
     leaves = dict(flatten(values))
@@ -260,9 +328,13 @@ def with_changes(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
         node: Any = values
         for name in parents:
             node = node.get(name) if isinstance(node, dict) else None
-        if not isinstance(node, dict) or last not in node or isinstance(node[last], dict):
-            raise ConfigError(f"unknown setting '{path}'.{closest(path, leaves)}")
-        node[last] = _parse_text(value) if isinstance(value, str) else _plain(value)
+        if not isinstance(node, dict) or last not in node:
+            raise ConfigError(f"unknown setting '{path}'.{_closest_path(path, leaves)}")
+        if isinstance(node[last], dict):
+            raise ConfigError(
+                f"'{path}' is a group of settings, expected one of them, such as {path}.{next(iter(node[last]))}"
+            )
+        node[last] = _Text(value) if isinstance(value, str) else _plain(value)
     return run_config_from_dict(values)
 
 
@@ -316,18 +388,19 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _parse_text(text: str) -> Any:
-    """Read one YAML value; a number like `1e-3`, which YAML 1.1 takes for text, becomes a float."""
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+class _Text(str):
+    """Text of a flag, to be read as the type of its field."""
+
+
+def _closest_path(path: str, leaves: Collection[str]) -> str:
+    """Return a suggestion for a dotted path by likeness of the whole and of its last name."""
+
+    def likeness(leaf: str) -> float:
+        pairs = (leaf, path), (leaf.rpartition(".")[2], path.rpartition(".")[2])
+        return sum(SequenceMatcher(None, a, b).ratio() for a, b in pairs)
+
+    best = max(leaves, key=likeness)
+    return f" Did you mean '{best}'?" if likeness(best) >= 1 else " Expected a dotted path such as optimizer.g_lr."
 
 
 def _coerce(hint: Any, value: Any, path: str) -> Any:
@@ -336,39 +409,48 @@ def _coerce(hint: Any, value: Any, path: str) -> Any:
     if hint is Any:
         return value
     if origin in (types.UnionType, typing.Union):
-        if value is None and type(None) in args:
+        if value is None or (isinstance(value, _Text) and value.lower() in ("null", "none", "~", "")):
             return None
         return _coerce(next(a for a in args if a is not type(None)), value, path)
     if origin is Literal:
         if value not in args:
             options = [str(a) for a in args]
             raise ConfigError(f"{path}: got {value!r}, expected one of {options}.{closest(str(value), options)}")
-        return value
+        return args[args.index(value)]
     if origin is tuple:
         return _coerce_tuple(args, value, path)
     if dataclasses.is_dataclass(hint):
-        return value if isinstance(value, hint) else from_dict(typing.cast(type, hint), value, path)
+        cls = typing.cast(type, hint)
+        return value if isinstance(value, cls) else from_dict(cls, value, path)
     return _coerce_scalar(hint, value, path)
 
 
 def _coerce_tuple(args: tuple[Any, ...], value: Any, path: str) -> tuple[Any, ...]:
-    if isinstance(value, str) and args[-1] is Ellipsis:
-        value = [part.strip() for part in value.split(",") if part.strip()]
-    if args[-1] is not Ellipsis and isinstance(value, int) and not isinstance(value, bool):
+    any_length = args[-1] is Ellipsis
+    if isinstance(value, str):
+        value = [_Text(part.strip()) for part in value.strip("[]() ").split(",") if part.strip()]
+        value = value * len(args) if len(value) == 1 and not any_length else value
+    if not any_length and isinstance(value, int) and not isinstance(value, bool):
         value = [value] * len(args)
-    if not isinstance(value, list | tuple) or (args[-1] is not Ellipsis and len(value) != len(args)):
-        count = "any number of" if args[-1] is Ellipsis else str(len(args))
+    if not isinstance(value, list | tuple) or (not any_length and len(value) != len(args)):
+        count = "any number of" if any_length else str(len(args))
         raise ConfigError(f"{path}: got {value!r}, expected a list of {count} {args[0].__name__} values")
     return tuple(_coerce(args[0], v, path) for v in value)
 
 
 def _coerce_scalar(hint: type, value: Any, path: str) -> Any:
+    if hint is str and isinstance(value, str):
+        return str(value)
+    plain = BOOLEANS.get(value.lower(), value) if isinstance(value, _Text) else value
+    if isinstance(plain, str) and NUMBER.fullmatch(plain):
+        plain = int(plain) if plain.lstrip("+-").isdigit() else float(plain)
     accepts: dict[type, Callable[[Any], bool]] = {
         bool: lambda v: isinstance(v, bool) or (isinstance(v, int) and v in (0, 1)),
         int: lambda v: not isinstance(v, bool) and (isinstance(v, int) or (isinstance(v, float) and v.is_integer())),
-        float: lambda v: not isinstance(v, bool) and isinstance(v, int | float),
-        str: lambda v: isinstance(v, str | int | float) and not isinstance(v, bool),
+        float: lambda v: not isinstance(v, bool) and isinstance(v, int | float) and abs(v) <= sys.float_info.max,
     }
-    if hint not in accepts or not accepts[hint](value):
-        raise ConfigError(f"{path}: got {value!r} ({type(value).__name__}), expected {hint.__name__}")
-    return hint(value)
+    if hint not in accepts or not accepts[hint](plain):
+        kind = "str" if isinstance(value, str) else type(value).__name__
+        advice = "; put it in quotes" if hint is str and isinstance(value, int | float) else ""
+        raise ConfigError(f"{path}: got {value!r} ({kind}), expected {hint.__name__}{advice}")
+    return hint(plain)

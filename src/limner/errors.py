@@ -43,6 +43,7 @@ class MissingExtraError(LimnerError):
 
 
 def closest(name: str, choices: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the choice most like `name`, or an empty string when none is close."""
-    matches = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.5)
+    """Return ``" Did you mean 'x'?"`` for the choice most like `name` or containing it, or an empty string."""
+    choices = list(choices)
+    matches = difflib.get_close_matches(name, choices, n=1, cutoff=0.5) or [c for c in choices if name and name in c]
     return f" Did you mean '{matches[0]}'?" if matches else ""

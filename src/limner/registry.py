@@ -35,9 +35,11 @@ def get(kind: str, name: str) -> ModuleType:
     """Import and return the module registered as `name` under `kind`.
 
     Raises:
-        ConfigError: if there is no such part; the message gives the closest name.
+        ConfigError: if there is no such part; the message lists them and gives the closest name.
     """
     known = names(kind)
     if name not in known:
-        raise ConfigError(f"unknown {kind} part '{name}'; known: {', '.join(known)}.{closest(name, known)}")
+        raise ConfigError(
+            f"there is no '{name}' among the {kind}, expected one of: {', '.join(known)}.{closest(name, known)}"
+        )
     return importlib.import_module(f"{FOLDERS[kind]}.{name}")

@@ -17,7 +17,7 @@ from torch import nn
 
 from limner import __version__, registry
 from limner.checkpoints import io
-from limner.config import RunConfig, to_dict
+from limner.config import DataConfig, RunConfig, to_dict
 from limner.errors import CheckpointError
 
 TINY = {"img_resolution": (16, 16), "channel_max": 16, "mapping_layers": 2}
@@ -28,6 +28,7 @@ def tiny_config(**settings: object) -> RunConfig:
     return RunConfig(
         preset="stylegan2-tiny",
         room="stylegan2",
+        data=DataConfig(resolution=(16, 16)),
         generator=room.GeneratorConfig(**{**TINY, "z_dim": 16, "w_dim": 16, **settings}),
         discriminator=room.DiscriminatorConfig(**TINY),
         objective=room.ObjectiveConfig(),
@@ -349,7 +350,7 @@ def test_a_configuration_that_describes_no_run_is_named(run_dir: Path) -> None:
     ):
         io.load_generator(run_dir)
     edit_document(newest(run_dir), config={**config, "room": "stylegan9"})
-    with pytest.raises(CheckpointError, match="does not describe a run: unknown papers part 'stylegan9'"):
+    with pytest.raises(CheckpointError, match="does not describe a run: there is no 'stylegan9' among the papers"):
         io.load_generator(run_dir)
 
 
