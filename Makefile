@@ -1,0 +1,59 @@
+# From a fresh clone, two commands: `make demo` and `make test`. Both set up .venv first. `make help` lists the rest.
+
+# Python 3.11 or newer.
+PYTHON ?= python3
+# On Linux without an NVIDIA GPU: the address of PyTorch's CPU packages (README, "Install"); saves gigabytes.
+TORCH_INDEX ?=
+# Thousands of pictures the demo shows to the network; empty: what the preset says.
+KIMG ?=
+# Folder of the demo's run.
+DEMO ?= runs/demo
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+SEEDS := 0-35
+
+.PHONY: help demo test check lint format bench
+
+help:
+	@echo 'make demo     train a small StyleGAN2 on the sample pictures and show what came out (KIMG=.. shortens it)'
+	@echo 'make test     run the tests'
+	@echo 'make check    what a change has to pass: format, lint, types, tests'
+	@echo 'make lint     format, lint and types alone'
+	@echo 'make format   rewrite the code in the common format'
+	@echo 'make bench    measure the speed of training and synthesis on this machine'
+	@echo 'Variables: PYTHON=python3.12, TORCH_INDEX=<address of PyTorch CPU packages>'
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'limner needs Python 3.11 or newer; name one, such as: make $(MAKECMDGOALS) PYTHON=python3.12' >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/limner train --data samples --preset stylegan2-tiny --resolution 32 --out $(DEMO) $(if $(KIMG),--kimg $(KIMG))
+	$(BIN)/limner generate $(DEMO) --seeds $(SEEDS) --grid --out $(DEMO)/pictures
+	@echo
+	@echo 'Done. Look at'
+	@echo '  $(DEMO)/pictures/grid.png              new faces, one for each of the seeds $(SEEDS)'
+	@echo '  $(DEMO)/samples/before_after.png       the same seeds before and after training'
+	@echo '  $(DEMO)/report.html                    the whole run on one page: open it in a browser'
+	@ls $(DEMO)/pictures/grid.png $(DEMO)/samples/before_after.png $(DEMO)/report.html >/dev/null
+
+test: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+check: lint test
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/speed.py
