@@ -44,10 +44,10 @@ OPEN_TO_FACES = ("api", "config", "registry", "errors")
 LAZY_NAMES = {"load": "limner.api", "presets": "limner.api", "Generator": "limner.papers.base"}
 """Names of the top package -> where they live."""
 NAMELESS = ("utils", "helpers", "common")
-LATE = set(
-    "av dlib fastapi huggingface_hub matplotlib multipart onnx onnxruntime onnxscript pyspng scipy simplejpeg sklearn "
-    "tensorboard torch.utils.tensorboard uvicorn".split()
-)
+LATE = {
+    *("av", "dlib", "fastapi", "huggingface_hub", "matplotlib", "multipart", "onnx", "onnxruntime", "onnxscript"),
+    *("pyspng", "scipy", "simplejpeg", "sklearn", "tensorboard", "torch.utils.tensorboard", "uvicorn"),
+}
 """Optional dependencies and heavy ones: imported inside the function that needs them."""
 
 
