@@ -20,4 +20,4 @@ def r1_penalty(real_logits: Tensor, images: Tensor) -> Tensor:
     """
     with no_weight_gradients():
         (gradient,) = torch.autograd.grad(real_logits.sum(), images, create_graph=True)
-    return gradient.float().square().sum((1, 2, 3))
+    return gradient.square().sum((1, 2, 3))
