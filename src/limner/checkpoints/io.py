@@ -92,6 +92,7 @@ def write_snapshot(folder: Path, config: RunConfig, networks: Mapping[str, nn.Mo
                 if name == GENERATORS[0]:
                     identity = fingerprint(config, tensors)
                 _write_tensors(temporary / f"{name}.safetensors", tensors, config.room)
+                del tensors  # before the next network is copied
             _write_json(temporary / CONFIG_NAME, _document("snapshot", config, {"fingerprint": identity, **extra}))
             _move_into_place(temporary, folder)
         finally:
