@@ -53,8 +53,10 @@ class ZipSource(FileSource):
 
     def head(self, name: str, size: int) -> bytes:
         entry = self._entries[name]
-        packed = self._packed(entry, min(entry.compress_size, size))
-        return packed if entry.compress_type == zipfile.ZIP_STORED else _inflate(packed, size, name)
+        if entry.compress_type == zipfile.ZIP_STORED:
+            return self._packed(entry, min(entry.compress_size, size))
+        overhead = 512 + size // 64  # code tables and block headers of data that hardly shrink
+        return _inflate(self._packed(entry, min(entry.compress_size, size + overhead)), size, name)
 
     def stamps(self) -> list[str]:
         return [f"{self._entries[name].file_size}-{self._entries[name].CRC:08x}" for name in self.names]
