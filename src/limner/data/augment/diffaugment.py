@@ -1,7 +1,7 @@
 """DiffAugment: colour jitter, translation and cutout.
 
-Source: Zhao et al. 2020, "Differentiable Augmentation for Data-Efficient GAN Training", arXiv 2006.10738, Section 3.2
-and Appendix: brightness within [-0.5, 0.5], contrast within [0.5, 1.5], saturation within [0, 2]; translation within
+Source: Zhao et al. 2020, "Differentiable Augmentation for Data-Efficient GAN Training", arXiv 2006.10738:
+brightness within [-0.5, 0.5], contrast within [0.5, 1.5], saturation within [0, 2]; translation within
 1/8 of the picture, zero-padded; cutout of a square of half the picture. Deviation: alpha (the last of 2 or 4
 channels) is moved and cut but not recoloured.
 """

@@ -1,7 +1,7 @@
 """The ADA augmentation pipeline.
 
 Source: ADA paper (Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data", arXiv 2006.06676),
-Section 2.2 and Appendix B; the groups and their names are those of its Figure 4. Deviations are listed in `geometry`
+Section 2.3 and Appendix B. Deviations are listed in `geometry`
 and `color`; pictures of 2 and 4 channels (with alpha) and pictures that are not square are accepted besides.
 """
 

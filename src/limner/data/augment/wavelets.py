@@ -1,7 +1,7 @@
 """Daubechies' least asymmetric wavelets (symlets) and the frequency bands made of them.
 
 Coefficients: the spectral factor of the maximally flat half-band polynomial whose phase is closest to linear
-(I. Daubechies, "Ten Lectures on Wavelets", SIAM 1992, Sections 6.4 and 8.1.1), computed with 50 digits and rounded to
+(I. Daubechies, "Ten Lectures on Wavelets", SIAM 1992, Section 8.1), computed with 50 digits and rounded to
 double precision; orthonormal scaling, so the taps of each filter sum to sqrt(2).
 Bands: ADA paper (Karras et al. 2020, arXiv 2006.06676), Appendix B, image-space filtering.
 """
