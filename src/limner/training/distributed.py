@@ -6,21 +6,33 @@ parameters and growing networks need nothing special. Backend: nccl on CUDA, glo
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import re
+import signal
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from multiprocessing import connection
+from multiprocessing.process import BaseProcess
+from types import FrameType
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from limner.errors import DistributedError
+from limner.errors import ConfigError, DistributedError, LimnerError
 
-TIMEOUT = timedelta(minutes=10)
-"""A process that others have waited for this long is taken for dead."""
+TIMEOUT = timedelta(hours=2)
+"""A process that others have waited for this long is taken for dead; they wait while the first one measures and writes.
+A process that ends is noticed at once."""
+GRACE_SEC = 20.0
+"""Time for the processes started by `launch` to follow one that failed, before they are killed."""
 RESUME_ADVICE = "run the same command again to go on from the last saved state"
 
 
@@ -51,6 +63,13 @@ class Processes:
         if self.world == 1:
             return flag
         return bool(self._reduced(torch.tensor(float(flag), device=device), dist.ReduceOp.MAX).item())
+
+    def is_same(self, number: int, device: torch.device) -> bool:
+        """Whether all processes hold the same number."""
+        if self.world == 1:
+            return True
+        largest, negated_smallest = self._reduced(torch.tensor([number, -number], device=device), dist.ReduceOp.MAX)
+        return bool(largest == -negated_smallest)
 
     def average_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         """Replace gradients by their means over processes, in one exchange."""
@@ -92,13 +111,18 @@ def _naming_death() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[0][:160]
+        reason = re.sub(r"^\[\S+\] ", "", str(error)).splitlines()[0].split(". ")[0][:160]  # [source file] goes
         raise DistributedError(f"another process of the run has ended ({reason}); {RESUME_ADVICE}") from None
 
 
 def is_launched() -> bool:
     """Whether a launcher (torchrun, srun, or `launch`) started this process as one of several."""
-    return "RANK" in os.environ or (int(os.environ.get("SLURM_NTASKS", "1")) > 1 and "SLURM_PROCID" in os.environ)
+    return "RANK" in os.environ or bool(_slurm_environment())
+
+
+def num_launched() -> int:
+    """Return how many processes a launcher started; 1 when there is none."""
+    return int((_slurm_environment() | dict(os.environ)).get("WORLD_SIZE", "1"))
 
 
 def join(device: torch.device) -> tuple[Processes, torch.device]:
@@ -108,29 +132,56 @@ def join(device: torch.device) -> tuple[Processes, torch.device]:
         device: where to compute; `cuda` without a number becomes this process's own.
 
     Raises:
+        ConfigError: this process has no device of its own.
         DistributedError: the others cannot be reached.
     """
-    if not is_launched():
-        return Processes(), device
-    if "RANK" not in os.environ:  # srun: the first host of the job is the meeting point
-        os.environ["RANK"] = os.environ["SLURM_PROCID"]
-        os.environ["WORLD_SIZE"] = os.environ["SLURM_NTASKS"]
-        os.environ["LOCAL_RANK"] = os.environ.get("SLURM_LOCALID", "0")
-        os.environ.setdefault("MASTER_ADDR", os.environ.get("SLURM_LAUNCH_NODE_IPADDR", "127.0.0.1"))
-        os.environ.setdefault("MASTER_PORT", str(20000 + int(os.environ.get("SLURM_JOB_ID", "0")) % 20000))
-    rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    if "RANK" not in os.environ:
+        os.environ.update(_slurm_environment())
+    rank, world = int(os.environ.get("RANK", "0")), num_launched()
     if world == 1:
         return Processes(), device
-    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
-    if device.type == "cuda":
-        device = torch.device("cuda", local_rank)
-        torch.cuda.set_device(device)
-    elif device.type == "cpu":
-        local_world = int(os.environ.get("LOCAL_WORLD_SIZE", world))
-        torch.set_num_threads(max((os.cpu_count() or 1) // local_world, 1))
+    device = _own_device(device)
     with _naming_death():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
     return Processes(rank, world), device
+
+
+def _slurm_environment() -> dict[str, str]:
+    """Return what torch.distributed reads, made from what srun tells each of several tasks of a job step; else nothing.
+
+    A batch script itself has SLURM_PROCID and SLURM_NTASKS too but no SLURM_STEP_NUM_TASKS. The first host of the step
+    runs the first task and is the meeting point.
+    """
+    world = os.environ.get("SLURM_STEP_NUM_TASKS", "1")
+    if world == "1" or "SLURM_PROCID" not in os.environ:
+        return {}
+    hosts = os.environ.get("SLURM_STEP_NODELIST", "127.0.0.1")  # node[03-05,9],other7
+    first = re.sub(r"\[(\w+)[^\]]*\].*", r"\1", hosts).split(",")[0]
+    return {
+        "RANK": os.environ["SLURM_PROCID"],
+        "WORLD_SIZE": world,
+        "LOCAL_RANK": os.environ.get("SLURM_LOCALID", "0"),
+        "MASTER_ADDR": os.environ.get("MASTER_ADDR", first),
+        "MASTER_PORT": os.environ.get("MASTER_PORT", str(20000 + int(os.environ.get("SLURM_JOB_ID", "0")) % 20000)),
+    }
+
+
+def _own_device(device: torch.device) -> torch.device:
+    """Return this process's own device, and share the processor out where processes compute on it."""
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    if device.type == "cuda":
+        if local_rank >= torch.cuda.device_count():
+            raise ConfigError(
+                f"got a process for CUDA device {local_rank}, but torch sees {torch.cuda.device_count()} on this "
+                "machine; start fewer processes there (--gpus)"
+            )
+        device = torch.device("cuda", local_rank)
+        torch.cuda.set_device(device)
+    elif device.type != "cpu":
+        raise ConfigError(f"got several processes on {device.type}, expected cpu or cuda; leave out --gpus and --nproc")
+    elif "LOCAL_WORLD_SIZE" in os.environ and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max((os.cpu_count() or 1) // int(os.environ["LOCAL_WORLD_SIZE"]), 1))
+    return device
 
 
 def leave() -> None:
@@ -139,8 +190,24 @@ def leave() -> None:
         dist.destroy_process_group()
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Outcome:
+    """How a process ended: exactly one of these unless it returned None."""
+
+    result: Any = None
+    error: LimnerError | None = None
+    death: str = ""
+
+    @property
+    def is_failure(self) -> bool:
+        return self.error is not None or bool(self.death)
+
+
 def launch(num_processes: int, entry: Callable[..., Any], *args: Any) -> Any:
     """Run `entry(*args)` in `num_processes` processes of this machine and return the first one's result.
+
+    SIGTERM and Ctrl-C are passed on as SIGTERM, and the processes are waited for; a second Ctrl-C ends them at once.
+    They also get SIGTERM when this process dies.
 
     Args:
         num_processes: how many.
@@ -149,31 +216,123 @@ def launch(num_processes: int, entry: Callable[..., Any], *args: Any) -> Any:
 
     Raises:
         DistributedError: a process died; the others were ended.
+        LimnerError: what a process raised first, other than for the loss of another.
     """
-    from torch.distributed.elastic.multiprocessing.api import SignalException
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, record
-    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+    context = multiprocessing.get_context("spawn")
+    port = str(_free_port())
+    workers: list[BaseProcess] = []
+    receivers: list[connection.Connection] = []
+    with _passing_stops(workers):
+        try:
+            for rank in range(num_processes):
+                names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+                values = (str(rank), str(num_processes), str(rank), str(num_processes), "127.0.0.1", port)
+                receiver, sender = context.Pipe(duplex=False)
+                environment = dict(zip(names, values, strict=True))
+                worker = context.Process(target=_work, args=(sender, environment, entry, args), daemon=True)
+                worker.start()
+                sender.close()  # the worker holds the only other end, so its death ends the pipe
+                workers.append(worker)
+                receivers.append(receiver)
+            outcomes = _gather(workers, receivers)
+        finally:
+            _end(workers)
+    failures = [outcome for outcome in outcomes.values() if outcome.is_failure]
+    if failures:
+        raise _root_cause(failures)
+    return outcomes[0].result
 
-    # A restarted rendezvous in a shared store hangs; without sharing it works (`facts`, distribution).
-    os.environ.setdefault("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
-    os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // num_processes, 1)))
-    settings = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=num_processes,
-        rdzv_backend="c10d",
-        rdzv_endpoint="127.0.0.1:0",
-        max_restarts=0,
-        monitor_interval=0.5,
-    )
+
+def _root_cause(failures: Sequence[_Outcome]) -> LimnerError:
+    """Return the error to show: an error of a process's own, else a death, else that others were lost."""
+    errors = [outcome.error for outcome in failures if outcome.error is not None]
+    own = [error for error in errors if not isinstance(error, DistributedError)]
+    deaths = [DistributedError(f"{outcome.death}; {RESUME_ADVICE}") for outcome in failures if outcome.death]
+    return [*own, *deaths, *errors][0]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _work(
+    sender: connection.Connection, environment: dict[str, str], entry: Callable[..., Any], args: tuple[Any, ...]
+) -> None:
+    """Body of a process started by `launch`; an error that is no `LimnerError` prints its traceback and kills it."""
+    os.environ.update(environment)
+    threading.Thread(target=_stop_with_parent, daemon=True).start()
     try:
-        results: dict[int, Any] = elastic_launch(settings, record(entry))(*args)
-    except ChildFailedError as error:
-        rank, failure = error.get_first_failure()
-        message = failure.message.strip().splitlines()[0] if failure.message else "no message"
-        raise DistributedError(
-            f"process {rank} of {num_processes} ended with exit code {failure.exitcode} ({message}); {RESUME_ADVICE}"
-        ) from None
-    except SignalException:
-        raise DistributedError(f"the run was asked to stop; {RESUME_ADVICE}") from None
-    return results[0]
+        outcome = _Outcome(result=entry(*args))
+    except LimnerError as error:
+        outcome = _Outcome(error=error)
+    sender.send(outcome)
+
+
+def _stop_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _gather(workers: Sequence[BaseProcess], receivers: Sequence[connection.Connection]) -> dict[int, _Outcome]:
+    """Return how each process ended, in that order; without those that do not follow a failure within `GRACE_SEC`."""
+    outcomes: dict[int, _Outcome] = {}
+    deadline: float | None = None
+    while len(outcomes) < len(workers):
+        waiting = {receiver: rank for rank, receiver in enumerate(receivers) if rank not in outcomes}
+        ready = connection.wait(list(waiting), None if deadline is None else max(deadline - time.monotonic(), 0))
+        if not ready:
+            break
+        for rank in sorted(rank for receiver, rank in waiting.items() if receiver in ready):
+            try:
+                outcomes[rank] = receivers[rank].recv()
+            except EOFError:
+                workers[rank].join()
+                how = _exit_text(workers[rank].exitcode or 0)
+                outcomes[rank] = _Outcome(death=f"process {rank} of {len(workers)} {how}")
+            if outcomes[rank].is_failure and deadline is None:
+                deadline = time.monotonic() + GRACE_SEC
+    return outcomes
+
+
+def _exit_text(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit code {code}"
+    name = signal.Signals(-code).name
+    return f"was ended by {name}" + (", often for lack of memory" if name == "SIGKILL" else "")
+
+
+def _end(workers: Sequence[BaseProcess]) -> None:
+    """Wait a moment for processes that have reported, and kill those that stay."""
+    for worker in workers:
+        worker.join(5)
+        if worker.is_alive():
+            worker.kill()
+            worker.join()
+
+
+@contextmanager
+def _passing_stops(workers: Sequence[BaseProcess]) -> Iterator[None]:
+    """Pass SIGTERM and Ctrl-C on to `workers` as SIGTERM; a second Ctrl-C interrupts."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    is_asked = False
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        nonlocal is_asked
+        if is_asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        is_asked = True
+        for worker in workers:
+            worker.terminate()
+
+    previous = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
