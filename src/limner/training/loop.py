@@ -7,6 +7,7 @@ average, and hand detached scalars to the callbacks at every tick. Resuming is r
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from limner.checkpoints.state import load_latest_state, save_state
 from limner.config import RunConfig
 from limner.data import open_dataset
 from limner.data.loader import Loader
-from limner.errors import NonFiniteError
+from limner.errors import CheckpointError, NonFiniteError
 from limner.papers.base import Batch, ObjectiveContext, Phase
 from limner.training import augmentation, run_folder
 from limner.training.callbacks.base import Callback, CallbackContext
@@ -48,6 +49,7 @@ class _Run:
     label_table: Tensor | None
     statistics: Statistics
     callbacks: list[Callback]
+    shared: dict[str, Any]
 
     @property
     def rounds(self) -> int:
@@ -118,13 +120,7 @@ def _prepare(
     context = ObjectiveContext(reduce_mean=processes.mean)
     state = initial_state(config, context, device)
     context.augment = augmentation.build(config.augment, state.augment_p, device)
-    tree = load_latest_state(run_dir)
-    if tree is not None:
-        from_tree(state, tree, str(run_dir / "state"))
-    elif init_from is not None:
-        _init_from(state, init_from)
-    for module in state.modules().values():
-        processes.broadcast(module)
+    _restore(state, run_dir, init_from, processes)
     loader = Loader(
         dataset,
         batch=config.batch,
@@ -136,17 +132,15 @@ def _prepare(
         workers=data.workers,
         cache_mb=data.cache_mb,
     )
-    callbacks = []
-    if processes.is_first:
-        callback_context = CallbackContext(
-            config=config,
-            run_dir=run_dir,
-            dataset=dataset,
-            device=device,
-            quiet=quiet,
-            augment=augmentation.preview(config.augment, device, config.seed),
-        )
-        callbacks = [registry.get("callbacks", name).make(callback_context) for name in config.callbacks.names]
+    callback_context = CallbackContext(
+        config=config,
+        run_dir=run_dir,
+        dataset=dataset,
+        device=device,
+        quiet=quiet,
+        augment=augmentation.preview(config.augment, device, config.seed),
+    )
+    names = config.callbacks.names if processes.is_first else ()
     return _Run(
         config=config,
         run_dir=run_dir,
@@ -156,8 +150,25 @@ def _prepare(
         loader=loader,
         label_table=_label_table(dataset, config, device),
         statistics=Statistics(),
-        callbacks=callbacks,
+        callbacks=[registry.get("callbacks", name).make(callback_context) for name in names],
+        shared=callback_context.shared,
     )
+
+
+def _restore(state: TrainingState, run_dir: Path, init_from: Path | None, processes: Processes) -> None:
+    """Take up the latest state of the run; a run without one starts from the snapshot `init_from`, if given."""
+    tree = load_latest_state(run_dir)
+    if tree is not None:
+        from_tree(state, tree, str(run_dir / "state"))
+    if not processes.is_same(state.nimg, state.rng.device):
+        raise CheckpointError(
+            f"the processes of the run read different training states from '{run_dir}', this one after "
+            f"{state.nimg / 1000:g} kimg; put --out on a disk that all machines share"
+        )
+    if tree is None and init_from is not None:
+        _init_from(state, init_from)
+    for module in state.modules().values():
+        processes.broadcast(module)
 
 
 def _label_table(dataset: Any, config: RunConfig, device: torch.device) -> Tensor | None:
@@ -177,9 +188,9 @@ def _loop(run: _Run, signals: StopSignals) -> None:
     config, state = run.config, run.state
     phases = state.objective.phases()
     total = round(config.total_kimg * 1000)
-    clock = _Clock(run)
     for callback in run.callbacks:
         callback.on_start(state)
+    clock = _Clock(run)
     while state.nimg < total:
         _iterate(run, phases)
         for callback in run.callbacks:
@@ -194,10 +205,12 @@ def _loop(run: _Run, signals: StopSignals) -> None:
         stats = clock.tick(is_snapshot)
         for callback in run.callbacks:
             callback.on_tick(state, stats)
+        state.best = run.shared.get("best", state.best)
         if is_snapshot or is_stopped:
             _save(run)
         if is_stopped:
             break
+        clock.start()
     for callback in run.callbacks:
         callback.on_end(state)
 
@@ -272,30 +285,37 @@ def _non_finite(state: TrainingState, phase: str) -> NonFiniteError:
 
 def _save(run: _Run) -> None:
     """Write what resuming needs; every process holds the same state, the first writes it."""
+    run.state.augment_stats.copy_(run.processes.mean(run.state.augment_stats))  # signs counted since p was adjusted
     if run.processes.is_first:
         save_state(run.run_dir, to_tree(run.state))
     run.processes.barrier()
 
 
 class _Clock:
-    """Means and speeds of each tick."""
+    """Means and speeds of each tick; what callbacks do between ticks counts for the time of the run only."""
 
     def __init__(self, run: _Run) -> None:
         self.run = run
-        self.started = time.monotonic()
-        self.nimg, self.wait_sec = run.state.nimg, run.loader.wait_sec
+        self.counted = time.monotonic()
+        self.start()
+
+    def start(self) -> None:
+        """Begin the next tick."""
+        self.started, self.nimg, self.wait_sec = time.monotonic(), self.run.state.nimg, self.run.loader.wait_sec
 
     def tick(self, is_snapshot: bool) -> dict[str, float]:
         """Return the statistics of the tick that ends now (see `Callback.on_tick`)."""
         run, state = self.run, self.run.state
         stats = run.statistics.take(run.processes)
         for name in [name for name in stats if name.startswith("guard/")]:
-            if not torch.isfinite(torch.tensor(stats.pop(name))):
+            if not math.isfinite(stats.pop(name)):
                 raise _non_finite(state, name.removeprefix("guard/"))
-        elapsed = max(time.monotonic() - self.started, 1e-9)
-        state.elapsed_sec += elapsed
+        now = time.monotonic()
+        elapsed = max(now - self.started, 1e-9)
+        state.elapsed_sec += now - self.counted
+        self.counted = now
         images = max(state.nimg - self.nimg, 1)
-        stats |= {
+        return stats | {
             "kimg": state.nimg / 1000,
             "tick": float(state.tick),
             "images_per_sec": images / elapsed,
@@ -305,5 +325,3 @@ class _Clock:
             "augment_p": float(state.augment_p),
             "snapshot": float(is_snapshot),
         }
-        self.started, self.nimg, self.wait_sec = time.monotonic(), state.nimg, run.loader.wait_sec
-        return stats
