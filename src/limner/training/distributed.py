@@ -72,18 +72,16 @@ class Processes:
         return bool(largest == -negated_smallest)
 
     def average_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Replace gradients by their means over processes, in one exchange."""
+        """Replace gradients by their means over processes, in one exchange.
+
+        A parameter that a phase does not use has no gradient in any process, and keeps none: Adam then leaves it alone.
+        """
         if self.world == 1:
             return
-        for parameter in parameters:
-            if parameter.grad is None:  # a parameter one share did not use
-                parameter.grad = torch.zeros_like(parameter)
-        gradients = [parameter.grad for parameter in parameters]
-        flat = self.mean(torch.cat([gradient.flatten() for gradient in gradients if gradient is not None]))
-        parts = flat.split([parameter.numel() for parameter in parameters])
-        for parameter, part in zip(parameters, parts, strict=True):
-            assert parameter.grad is not None
-            parameter.grad.copy_(part.view_as(parameter))
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        flat = self.mean(torch.cat([gradient.flatten() for gradient in gradients]))
+        for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(part.view_as(gradient))
 
     def broadcast(self, module: nn.Module) -> None:
         """Copy the first process's parameters and buffers to all."""
