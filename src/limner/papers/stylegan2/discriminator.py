@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from limner.config import Resolution, base_grid
-from limner.errors import ShapeError
+from limner.config import Resolution, base_grid, check_limits
+from limner.errors import ConfigError, ShapeError
 from limner.ops.equalized import EqualizedConv2d, EqualizedLinear
 from limner.ops.minibatch_std import minibatch_std
 from limner.ops.upfirdn2d import downsample2d, setup_filter
@@ -53,6 +53,11 @@ class DiscriminatorConfig:
     conv_clamp: float = 256.0
     """Limit of activations in half-precision layers."""
 
+    def __post_init__(self) -> None:
+        sizes = dict.fromkeys(("img_resolution", "channel_base", "channel_max", "mbstd_group"), ">= 1")
+        counts = dict.fromkeys(("c_dim", "mapping_layers", "mbstd_features", "num_fp16_res"), ">= 0")
+        check_limits(self, "discriminator", **sizes, **counts, img_channels=">= 1, <= 4", conv_clamp="> 0")
+
 
 class DiscriminatorBlock(nn.Module):
     """The layers of one resolution, ending in a halving."""
@@ -77,7 +82,7 @@ class DiscriminatorBlock(nn.Module):
         """Features [N, I, H, W] (None in the first block) and the picture at this resolution to the next ones."""
         given = x if x is not None else image
         assert given is not None
-        dtype = torch.float16 if self.use_fp16 and given.device.type == "cuda" else torch.float32
+        dtype = torch.float16 if self.use_fp16 and given.device.type == "cuda" else self.conv0.weight.dtype
         if image is not None:
             features = self.fromrgb(image.to(dtype))
             x = features if x is None else x.to(dtype) + features
@@ -98,6 +103,11 @@ class DiscriminatorEpilogue(nn.Module):
         if is_first or config.architecture == "skip":
             self.fromrgb = EqualizedConv2d(config.img_channels, channels, 1)
         self.mbstd_group, self.mbstd_features = config.mbstd_group, config.mbstd_features
+        if config.mbstd_features and channels % config.mbstd_features:
+            raise ConfigError(
+                f"discriminator.mbstd_features: got {config.mbstd_features}, expected a divisor of the {channels} "
+                "channels at the base grid, or 0"
+            )
         self.conv = EqualizedConv2d(channels + config.mbstd_features, channels, 3)
         self.fc = EqualizedLinear(channels * grid[0] * grid[1], channels, activate=True)
         self.out = EqualizedLinear(channels, out_features)
@@ -106,11 +116,12 @@ class DiscriminatorEpilogue(nn.Module):
         """Features [N, C, h, w] and, where used, the picture at the base grid to [N, out_features]."""
         if image is not None:
             features = self.fromrgb(image)
-            x = features if x is None else x.float() + features
+            x = features if x is None else x.to(features.dtype) + features
         assert x is not None
+        x = x.to(self.conv.weight.dtype)
         if self.mbstd_features:
-            x = minibatch_std(x.float(), self.mbstd_group, self.mbstd_features)
-        x = self.conv(x.float())
+            x = minibatch_std(x, self.mbstd_group, self.mbstd_features)
+        x = self.conv(x)
         return self.out(self.fc(x.flatten(1)))
 
 
@@ -151,6 +162,6 @@ class Discriminator(base.Discriminator):
             x, image = self.get_submodule(name)(x, image)
         logits = self.b4(x, image)  # [N, 1], or [N, width] when conditional
         if self.c_dim:
-            label = self.mapping_network(None, c)  # [N, width]
+            label = self.mapping_network(None, None if c is None else c.to(logits.dtype))  # [N, width]
             logits = (logits * label).sum(1, keepdim=True) / math.sqrt(label.shape[1])
         return logits

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from limner.config import Resolution, base_grid
+from limner.config import Resolution, base_grid, check_limits
 from limner.errors import ConfigError, ShapeError
 from limner.ops.bias_act import scaled_bias_act
 from limner.ops.equalized import EqualizedConv2d, EqualizedLinear
@@ -64,6 +64,12 @@ class GeneratorConfig:
     """Limit of activations in half-precision layers."""
     w_avg_beta: float = 0.995
     """Decay of the average of w (`facts`, StyleGAN: 0.995)."""
+
+    def __post_init__(self) -> None:
+        sizes = dict.fromkeys(("img_resolution", "z_dim", "w_dim", "channel_base", "channel_max"), ">= 1")
+        counts = dict.fromkeys(("c_dim", "mapping_layers", "num_fp16_res"), ">= 0")
+        limits = {"img_channels": ">= 1, <= 4", "mapping_lr_multiplier": "> 0", "w_avg_beta": ">= 0, <= 1"}
+        check_limits(self, "generator", **sizes, **counts, **limits, conv_clamp="> 0")
 
 
 def num_channels(config_base: int, config_max: int, level: int) -> int:
@@ -113,18 +119,19 @@ class SynthesisLayer(nn.Module):
 class ToRGB(nn.Module):
     """Modulated 1x1 convolution without demodulation, linear (toRGB of StyleGAN2 paper, Figure 7)."""
 
-    def __init__(self, in_channels: int, img_channels: int, *, w_dim: int) -> None:
+    def __init__(self, in_channels: int, img_channels: int, *, w_dim: int, conv_clamp: float) -> None:
         super().__init__()
         self.affine = EqualizedLinear(w_dim, in_channels, bias_init=1.0)
         self.weight = nn.Parameter(torch.randn(img_channels, in_channels, 1, 1))
         self.bias = nn.Parameter(torch.zeros(img_channels))
-        self.weight_gain = 1 / math.sqrt(in_channels)
+        self.weight_gain, self.conv_clamp = 1 / math.sqrt(in_channels), conv_clamp
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """x [N, I, H, W] and w [N, w_dim] to an RGB contribution [N, img_channels, H, W], float32."""
+        """x [N, I, H, W] and w [N, w_dim] to an RGB contribution [N, img_channels, H, W] in full precision."""
         s = self.affine(w) * self.weight_gain
         y = modulated_pointwise(x, self.weight[:, :, 0, 0], s)
-        return y.float() + self.bias[:, None, None]
+        y = y.to(self.bias.dtype) + self.bias[:, None, None]
+        return y.clamp(-self.conv_clamp, self.conv_clamp) if x.dtype == torch.float16 else y
 
 
 class SynthesisBlock(nn.Module):
@@ -153,7 +160,7 @@ class SynthesisBlock(nn.Module):
         self.kernel: Tensor
         self.register_buffer("kernel", setup_filter(), persistent=False)
         if is_last or config.architecture == "skip":
-            self.torgb = ToRGB(out_channels, config.img_channels, w_dim=config.w_dim)
+            self.torgb = ToRGB(out_channels, config.img_channels, w_dim=config.w_dim, conv_clamp=config.conv_clamp)
 
     def layers(self) -> list[SynthesisLayer]:
         """The layers that take noise, in order."""
@@ -173,7 +180,7 @@ class SynthesisBlock(nn.Module):
         Returns:
             features [N, O, H, W] and the RGB sum.
         """
-        dtype = torch.float16 if self.use_fp16 and ws.device.type == "cuda" else torch.float32
+        dtype = torch.float16 if self.use_fp16 and ws.device.type == "cuda" else self.conv1.weight.dtype
         if x is None:
             x = self.const.expand(ws.shape[0], -1, -1, -1).to(dtype, memory_format=torch.channels_last)
             x = self.conv1(x, ws[:, 0], noises[0])
@@ -236,8 +243,6 @@ class Generator(base.Generator):
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
-        if config.img_channels not in (1, 2, 3, 4):
-            raise ConfigError(f"generator.img_channels: got {config.img_channels}, expected 1, 2, 3 or 4")
         self.config = config
         self.z_dim, self.w_dim, self.c_dim = config.z_dim, config.w_dim, config.c_dim
         self.img_resolution, self.img_channels = config.img_resolution, config.img_channels
@@ -263,7 +268,9 @@ class Generator(base.Generator):
     ) -> Tensor:
         """See `base.Generator.mapping`."""
         self.check_z(z, c)
-        ws = self.mapping_network(z, c)[:, None].expand(-1, self.num_ws, -1)  # [N, num_ws, w_dim]
+        dtype = self.w_avg.dtype
+        w = self.mapping_network(z.to(dtype), None if c is None else c.to(dtype))  # [N, w_dim]
+        ws = w[:, None].expand(-1, self.num_ws, -1)  # [N, num_ws, w_dim]
         if truncation_psi != 1.0:
             cutoff = self.num_ws if truncation_cutoff is None else truncation_cutoff
             truncated = self.w_avg + truncation_psi * (ws[:, :cutoff] - self.w_avg)
@@ -287,8 +294,13 @@ class Generator(base.Generator):
         self.check_ws(ws)
         if noises is None:
             return self.synthesis_network(ws, self._noises(noise_mode, ws))
-        if len(noises) != len(self.noise_shapes):
-            raise ShapeError(f"synthesis expects {len(self.noise_shapes)} noise maps, got {len(noises)}")
+        expected = self.noise_shapes
+        got = [tuple(noise.shape) for noise in noises]
+        if [shape[1:] for shape in got] != [(1, *shape) for shape in expected]:
+            raise ShapeError(
+                f"synthesis expects {len(expected)} noise maps [N or 1, 1, H, W] of (H, W) {expected}, got {got}; "
+                "noise_shapes gives their sizes"
+            )
         return self.synthesis_network(ws, noises)
 
     def _layers(self) -> list[SynthesisLayer]:

@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from limner.errors import ConfigError
 from limner.ops.equalized import EqualizedLinear
 from limner.ops.normalize import pixel_norm
 
@@ -28,6 +29,9 @@ class MappingNetwork(nn.Module):
         lr_multiplier: relative learning rate of the layers.
         label_norm: `separate` embeds the label with a biased layer and normalises z and embedding each; `joint` embeds
             it by a plain matrix and normalises the concatenation.
+
+    Raises:
+        ConfigError: no layers, and the input is not as wide as w.
     """
 
     def __init__(
@@ -51,13 +55,18 @@ class MappingNetwork(nn.Module):
             layer = EqualizedLinear(features, w_dim, activate=True, lr_multiplier=lr_multiplier)
             self.add_module(f"fc{index}", layer)
             features = w_dim
+        if features != w_dim:
+            raise ConfigError(
+                f"mapping_layers: got {num_layers} for {features} inputs and w_dim {w_dim}, expected at least 1 layer "
+                "unless both are equal; add a layer"
+            )
 
     def forward(self, z: Tensor | None, c: Tensor | None) -> Tensor:
-        """z [N, z_dim] and c [N, c_dim] to w [N, w_dim], float32."""
-        parts = [] if z is None else [z.float()]
+        """z [N, z_dim] and c [N, c_dim], of the weights' type, to w [N, w_dim]."""
+        parts = [] if z is None else [z]
         if self.c_dim:
             assert c is not None
-            parts.append(self.embed(c.float()) if self.label_norm == "separate" else c.float() @ self.label_matrix)
+            parts.append(self.embed(c) if self.label_norm == "separate" else c @ self.label_matrix)
         if self.label_norm == "separate":
             x = torch.cat([pixel_norm(part) for part in parts], 1)
         else:

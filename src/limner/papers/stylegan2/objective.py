@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from limner.config import check_limits
 from limner.losses.logistic import discriminator_loss, generator_loss
 from limner.losses.path_length import path_lengths
 from limner.losses.r1 import r1_penalty
@@ -43,6 +44,11 @@ class ObjectiveConfig:
     """Path length steps use the batch divided by this."""
     style_mixing_prob: float = 0.9
     """Probability of mixing two latents (StyleGAN paper, Table 2); 0: off."""
+
+    def __post_init__(self) -> None:
+        counts = dict.fromkeys(("r1_interval", "pl_interval", "pl_batch_shrink"), ">= 1")
+        limits = {"pl_decay": "> 0, <= 1", "style_mixing_prob": ">= 0, <= 1"}
+        check_limits(self, "objective", **counts, **limits, r1_gamma=">= 0", pl_weight=">= 0")
 
 
 class Objective(base.Objective):
