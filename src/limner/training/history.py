@@ -34,6 +34,8 @@ class Panel:
     lines: tuple[Line, ...]
     levels: tuple[tuple[str, float], ...] = ()
     """(label, y) of horizontal reference lines."""
+    from_zero: bool = False
+    """Whether the y axis begins at 0."""
 
 
 def panels(run_dir: Path) -> list[Panel]:
@@ -52,14 +54,14 @@ def panels(run_dir: Path) -> list[Panel]:
     found += _metric_panels(records.read(run_dir / METRICS_NAME))
     for key, title in (("augment_p", "Augmentation p"), ("lod", "Level of detail")):
         if any(record.get(key) for record in ticks):  # a panel of zeros says nothing
-            found.append(_panel(title, ticks, [key]))
-    found.append(_panel("Images per second", ticks, ["images_per_sec"]))
+            found.append(_panel(title, ticks, [key], from_zero=True))
+    found.append(_panel("Images per second", ticks, ["images_per_sec"], from_zero=True))
     return [panel for panel in found if panel.lines]
 
 
-def _panel(title: str, entries: Iterable[dict[str, Any]], keys: Iterable[str]) -> Panel:
+def _panel(title: str, entries: Iterable[dict[str, Any]], keys: Iterable[str], from_zero: bool = False) -> Panel:
     lines = (_line(key.split("/")[-1], [(entry["kimg"], entry.get(key)) for entry in entries]) for key in keys)
-    return Panel(title=title, lines=tuple(line for line in lines if line.kimg))
+    return Panel(title=title, lines=tuple(line for line in lines if line.kimg), from_zero=from_zero)
 
 
 def _metric_panels(evaluations: list[dict[str, Any]]) -> list[Panel]:
