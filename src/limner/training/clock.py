@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def duration_text(seconds: float) -> str:
     """Return a duration in its two largest units: `45s`, `12m 05s`, `1h 02m`, `2d 03h`."""
-    seconds = int(round(max(seconds, 0)))
+    seconds = round(max(seconds, 0))
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
     if days:
         return f"{days}d {hours % 24:02d}h"

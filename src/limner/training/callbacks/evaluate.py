@@ -37,7 +37,6 @@ class Evaluate(Callback):
     def __init__(self, context: CallbackContext) -> None:
         super().__init__(context)
         self._names = context.config.callbacks.metrics
-        self._seed = context.config.seed
         self._path = context.run_dir / METRICS_NAME
 
     def on_start(self, state: TrainingState) -> None:
@@ -55,13 +54,11 @@ class Evaluate(Callback):
         context.shared.pop("metrics", None)
         kimg = state.nimg / 1000
         if not self._has_control:
-            self._measure(kimg, lambda names: runner.control(names, context.dataset, seed=self._seed), control=True)
+            self._measure(kimg, lambda names: runner.control(names, context.dataset), control=True)
             self._has_control = True
         values = self._measure(
             kimg,
-            lambda names: runner.evaluate(
-                names, state.G_ema, context.dataset, device=context.device, seed=self._seed
-            ),
+            lambda names: runner.evaluate(names, state.G_ema, context.dataset, device=context.device),
         )
         if values:
             context.shared["metrics"] = values
@@ -80,7 +77,7 @@ class Evaluate(Callback):
             errors = {name: error for _, part in parts for name, error in part.items()}
         seconds = time.monotonic() - started
         record = {"kimg": kimg, "time": time.time(), "seconds": seconds, "metrics": values}
-        record["protocols"] = {name: runner.protocol(name, self._seed) for name in self._names}
+        record["protocols"] = {name: runner.protocol(name) for name in self._names}
         record |= {"control": True} if control else {}
         record |= {"errors": errors} if errors else {}
         records.append(self._path, record)

@@ -1,7 +1,11 @@
 """Shows how far training is: a progress bar on a terminal, one line a tick anywhere else, nothing when quiet.
 
-A line reads `tick 3  kimg 12.0  12m 05s  sec/kimg 21.2  img/s 47  loss G 0.93 D 1.21  p 0.000  mem 812 MB  left 1h 02m`;
-on a terminal the lines of ticks with a snapshot stay above the bar.
+A line reads
+
+    tick 3  kimg 12.0  12m 05s  sec/kimg 21.2  img/s 47  loss G 0.93 D 1.21  p 0.000  mem 812 MB  left 1h 02m
+
+with the time trained so far, the largest memory the process has used, and the time left at this tick's pace. On a
+terminal the lines of ticks that end with a snapshot stay above the bar.
 """
 
 from __future__ import annotations
@@ -64,7 +68,8 @@ class ProgressBar(Callback):
     def on_start(self, state: TrainingState) -> None:
         """Show the bar."""
         self._start = (time.monotonic(), state.nimg)
-        self._task = self._bar.add_task("", total=self._total, numbers="", left="", completed=state.nimg / 1000)
+        self._task = self._bar.add_task("", total=self._total, numbers="", left="")
+        self._bar.update(self._task, completed=state.nimg / 1000)
         self._bar.start()
         atexit.register(self._bar.stop)  # gives the cursor back when training ends with an error
 

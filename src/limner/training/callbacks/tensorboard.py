@@ -1,4 +1,4 @@
-"""Writes TensorBoard event files to the folder `tensorboard` of the run when TensorBoard is installed (extra `tracking`).
+"""Writes TensorBoard event files to the run's folder `tensorboard`, when TensorBoard is installed (extra `tracking`).
 
 Without it this callback does nothing. Steps are images shown, so runs of different batch sizes compare. On resuming,
 events beyond the resumed state are marked as superseded.
