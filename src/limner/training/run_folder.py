@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
-from limner.config import RunConfig, difference, run_config_from_dict, to_dict
+from limner.checkpoints.io import CONFIG_NAME, load_config, read_document, write_document
+from limner.config import RunConfig, difference
 from limner.errors import ConfigError
-from limner.runtime import atomic_file, version_stamp
 
-CONFIG_NAME = "config.json"
 COMMAND_NAME = "command.txt"
 
 CHANGEABLE = ("total_kimg", "callbacks.", "data.path", "data.workers", "data.cache_mb", "batch_gpu")
@@ -37,32 +34,28 @@ def open_folder(run_dir: Path, config: RunConfig, data_fingerprint: str, command
 
     Raises:
         ConfigError: the folder holds something else, or a run of other settings or pictures.
+        CheckpointError: its config.json is damaged or cannot be written.
     """
     path = run_dir / CONFIG_NAME
     if path.exists():
         _check_same(run_dir, config, data_fingerprint)
-    elif run_dir.exists() and any(run_dir.iterdir()):
+    elif run_dir.is_dir() and any(run_dir.iterdir()):
         raise ConfigError(f"'{run_dir}' is not empty and holds no run of limner; give another --out")
-    run_dir.mkdir(parents=True, exist_ok=True)
-    document = {
-        "limner": version_stamp()["limner"],
-        "kind": "run",
-        "data_fingerprint": data_fingerprint,
-        "config": to_dict(config),
-    }
-    with atomic_file(path) as file:
-        file.write(json.dumps(document, indent=2).encode())
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot make the run folder '{run_dir}': {error.strerror}; give another --out") from None
+    write_document(run_dir, "run", config, {"data_fingerprint": data_fingerprint})
     if command:
         with (run_dir / COMMAND_NAME).open("a", encoding="utf-8") as file:
             file.write(command + "\n")
 
 
 def _check_same(run_dir: Path, config: RunConfig, data_fingerprint: str) -> None:
-    try:
-        document: dict[str, Any] = json.loads((run_dir / CONFIG_NAME).read_text(encoding="utf-8"))
-        before = run_config_from_dict(document["config"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise ConfigError(f"'{run_dir / CONFIG_NAME}' is not a run of limner; give another --out") from None
+    document = read_document(run_dir)
+    if document["kind"] != "run":
+        raise ConfigError(f"'{run_dir}' is a {document['kind']}, not a run; give another --out")
+    before = load_config(run_dir)
     changes = [row for row in difference(before, config) if not row[0].startswith(CHANGEABLE)]
     if changes:
         listing = ", ".join(f"{name}: {old!r} there, {new!r} now" for name, old, new in changes[:3])

@@ -1,0 +1,233 @@
+"""Resolving what was asked for into the configuration of a run.
+
+Layers, lowest first: defaults, preset (or the run that goes on), fine-tuning, configuration files, flags. What a preset
+depends on (resolution, channels, labels) is read from the data set where it is not asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from limner import registry
+from limner.api.catalog import find_preset
+from limner.checkpoints.io import CONFIG_NAME, load_config
+from limner.config import (
+    DataConfig,
+    Resolution,
+    RunConfig,
+    from_dict,
+    read_yaml,
+    run_config_from_dict,
+    to_dict,
+    with_changes,
+)
+from limner.data import Dataset, open_dataset
+from limner.data.augment import AugmentPipe, DiffAugment
+from limner.errors import ConfigError, DataError
+from limner.metrics import runner as metrics
+from limner.papers.base import PresetRequest
+from limner.runtime import expand
+from limner.training.run_folder import check_batch
+
+DEFAULT_PRESET = "stylegan2-ada-auto"
+FINE_TUNING = {"augment": {"speed_kimg": 100.0}, "ema": {"rampup": None}}
+"""What changes when a run starts from trained networks (`facts`, ADA: p moves faster, the average has no ramp-up)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """What is asked of a run.
+
+    None means: what the files say, else the run that goes on in `run_dir`, else the data set and the preset.
+    """
+
+    data: str | None = None
+    """Folder or zip of pictures, or `samples` for the pictures in the package."""
+    preset: str | None = None
+    """Name of a preset (see `presets`)."""
+    resolution: Resolution | None = None
+    """(height, width) to train at, pixels."""
+    channels: int | None = None
+    """Channels to train with: 1, 2, 3 or 4."""
+    cond: bool | None = None
+    """Condition on the labels of the data set."""
+    batch: int | None = None
+    """Total batch."""
+    num_processes: int = 1
+    """Processes that share the batch."""
+    files: tuple[Path, ...] = ()
+    """YAML files of settings; later ones win."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings by dotted path, such as `{"objective.r1_gamma": 2}`; text is read as the type of its field."""
+    run_dir: Path | None = None
+    """Folder of the run. A run in it goes on with its own settings, unless a preset or files are given."""
+    init_from: Path | None = None
+    """Snapshot whose networks a new run starts from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A run, resolved and checked."""
+
+    config: RunConfig
+    """The configuration."""
+    base: RunConfig
+    """What it was made from: the preset, or the run that goes on."""
+    is_resumed: bool
+    """Whether `base` is a run that goes on."""
+    num_processes: int
+    """Processes that share the batch."""
+    num_pictures: int
+    """Pictures in the data set."""
+    data_note: str
+    """How the pictures are changed on reading; empty when they are not."""
+
+
+def configure(request: RunRequest) -> Plan:
+    """Resolve a request, and check it against the data set.
+
+    Raises:
+        ConfigError: an unknown preset, file, setting or name, a wrong type, or a value that makes no sense.
+        CheckpointError: the configuration of the run in `run_dir` is damaged.
+        DataError: the pictures cannot be read or do not fit.
+    """
+    overlay = _read_files(request.files)
+    resumed = None if request.preset or request.files else _run_in(request.run_dir)
+    said = merged(to_dict(resumed) if resumed else {}, overlay).get("data", {})
+    data = from_dict(DataConfig, said, "data")
+    path = request.data or data.path
+    if not path:
+        raise ConfigError("no pictures to train on; give --data FOLDER, --data FILE.zip, or --data samples")
+    dataset = open_dataset(
+        path,
+        resolution=request.resolution or (data.resolution if "resolution" in said else None),
+        channels=request.channels or (data.channels if "channels" in said else None),
+    )
+    try:
+        is_conditional = data.cond if request.cond is None else request.cond
+        base = resumed or _build_preset(request, overlay, dataset, is_conditional)
+        values = to_dict(base)
+        if request.init_from and not resumed:
+            values = merged(values, FINE_TUNING)
+        values = merged(values, {**overlay, "preset": base.preset})
+        values = merged(values, _asked(request, dataset, is_conditional))
+        values["data"]["path"] = path
+        config = with_changes(run_config_from_dict(values), request.settings)
+        _check_parts(config)
+        check_batch(config, request.num_processes)
+        _check_data(config, dataset, path)
+    finally:
+        dataset.close()
+    return Plan(
+        config=config,
+        base=base,
+        is_resumed=resumed is not None,
+        num_processes=request.num_processes,
+        num_pictures=min(len(dataset), config.data.subset or len(dataset)),
+        data_note=dataset.note,
+    )
+
+
+def merged(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested mappings laid over one another: `high` wins leaf by leaf."""
+    result = dict(low)
+    for key, value in high.items():
+        below = result.get(key)
+        is_group = isinstance(below, Mapping) and isinstance(value, Mapping)
+        result[key] = merged(below, value) if is_group else value  # type: ignore[arg-type]
+    return result
+
+
+def _read_files(files: tuple[Path, ...]) -> dict[str, Any]:
+    overlay: dict[str, Any] = {}
+    for file in files:
+        overlay = merged(overlay, read_yaml(expand(file)))
+    return overlay
+
+
+def _run_in(run_dir: Path | None) -> RunConfig | None:
+    """Return the configuration of the run in a folder; None when there is none yet."""
+    if run_dir is None or not (run_dir / CONFIG_NAME).exists():
+        return None
+    return load_config(run_dir)
+
+
+def _build_preset(request: RunRequest, overlay: Mapping[str, Any], dataset: Dataset, is_conditional: bool) -> RunConfig:
+    named = overlay.get("preset")
+    if request.preset and named and named != request.preset:
+        raise ConfigError(f"the configuration file is of preset '{named}', --preset says '{request.preset}'; drop one")
+    preset = find_preset(str(request.preset or named or DEFAULT_PRESET))
+    batch = request.batch or overlay.get("batch")
+    base = preset.build(
+        PresetRequest(
+            resolution=dataset.resolution,
+            channels=dataset.channels,
+            c_dim=_c_dim(dataset, is_conditional),
+            batch=batch if isinstance(batch, int) and batch > 0 else None,
+            num_processes=request.num_processes,
+        )
+    )
+    if overlay.get("room", base.room) != base.room:
+        raise ConfigError(
+            f"the configuration file is of room '{overlay['room']}', but preset '{preset.name}' is of room "
+            f"'{base.room}'; name a preset of that room"
+        )
+    return base
+
+
+def _asked(request: RunRequest, dataset: Dataset, is_conditional: bool) -> dict[str, Any]:
+    """Return the settings that the fields of a request stand for, in every part that repeats them."""
+    values: dict[str, Any] = {}
+    if request.resolution is not None:
+        values = merged(values, _in_all_parts("resolution", "img_resolution", list(dataset.resolution)))
+    if request.channels is not None:
+        values = merged(values, _in_all_parts("channels", "img_channels", dataset.channels))
+    if request.cond is not None:
+        c_dim = _c_dim(dataset, is_conditional)
+        values = merged(values, _in_all_parts("c_dim", "c_dim", c_dim))
+        values = merged(values, {"data": {"cond": request.cond}})
+    if request.batch is not None:
+        values["batch"] = request.batch
+    return values
+
+
+def _in_all_parts(data_name: str, name: str, value: Any) -> dict[str, Any]:
+    return {"data": {data_name: value}, "generator": {name: value}, "discriminator": {name: value}}
+
+
+def _c_dim(dataset: Dataset, is_conditional: bool) -> int:
+    if is_conditional and not dataset.c_dim:
+        raise DataError(
+            f"the pictures in {dataset.path} have no labels to condition on; leave out --cond, or make a data set "
+            "with labels (limner prepare --help)"
+        )
+    return dataset.c_dim if is_conditional else 0
+
+
+def _check_parts(config: RunConfig) -> None:
+    """Check the names of parts, which the dataclasses do not know."""
+    for name in config.callbacks.names:
+        if name not in registry.names("callbacks"):
+            registry.get("callbacks", name)  # raises, naming the closest
+    for name in config.callbacks.metrics:
+        metrics.find(name)
+    AugmentPipe(config.augment.pipe)
+    DiffAugment(config.augment.policy)
+    if config.augment.mode == "fixed" and config.augment.p == 0:
+        raise ConfigError("augment.mode fixed with augment.p 0 changes nothing; give a probability such as --p 0.2")
+
+
+def _check_data(config: RunConfig, dataset: Dataset, path: str) -> None:
+    """Check that what the settings ended up with is what `dataset`, opened from `path`, gives."""
+    data = config.data
+    if (data.resolution, data.channels, data.path) != (dataset.resolution, dataset.channels, path):
+        dataset = open_dataset(data.path, resolution=data.resolution, channels=data.channels)
+        dataset.close()
+    if data.cond and data.c_dim != dataset.c_dim:
+        raise DataError(
+            f"the pictures in {data.path} have labels of {dataset.c_dim} values, the configuration expects "
+            f"data.c_dim={data.c_dim}; give the data set it was made for, or --cond to take this one's labels"
+        )
