@@ -17,6 +17,8 @@ MOST_POINTS = 400
 """Points of a curve; longer ones are thinned out evenly."""
 MARKED_POINTS = 30
 """Curves of at most this many points show each as a dot."""
+DOT = 3
+"""Radius of a dot."""
 OUTLIERS = 0.01
 """Share of the points at either end that a curve of 100 points or more may leave outside of its axis."""
 
@@ -35,12 +37,13 @@ def render(panel: Panel) -> str:
         "left": LEFT,
         "right": WIDTH - RIGHT,
     }
+    clip = f"{LEFT - DOT} {TOP} {WIDTH - LEFT - RIGHT + 2 * DOT} {HEIGHT - TOP - BOTTOM}"  # x, y, width, height
+    x, y, width, height = clip.split()
     return (
         f'<figure class="chart" data-chart="{escape(json.dumps(data))}"><figcaption><b>{escape(panel.title)}</b>'
         f"{_legend(lines, panel)}</figcaption>"
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(panel.title)}">'
-        f'{_axes(frame)}<svg x="{LEFT}" y="{TOP}" width="{WIDTH - LEFT - RIGHT}" height="{HEIGHT - TOP - BOTTOM}" '
-        f'viewBox="{LEFT} {TOP} {WIDTH - LEFT - RIGHT} {HEIGHT - TOP - BOTTOM}">{drawn}</svg>'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(panel.title)}">{_axes(frame)}'
+        f'<svg x="{x}" y="{y}" width="{width}" height="{height}" viewBox="{clip}">{drawn}</svg>'
         f'<line class="rule" y1="{TOP}" y2="{HEIGHT - BOTTOM}" visibility="hidden"/></svg></figure>'
     )
 
@@ -98,7 +101,7 @@ def _curve(frame: _Frame, line: Line, index: int) -> str:
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     drawn = f'<polyline class="curve c{index % 6}" points="{points}"/>'
     if len(places) <= MARKED_POINTS:
-        drawn += "".join(f'<circle class="dot c{index % 6}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in places)
+        drawn += "".join(f'<circle class="dot c{index % 6}" cx="{x:.1f}" cy="{y:.1f}" r="{DOT}"/>' for x, y in places)
     return drawn
 
 
