@@ -28,7 +28,6 @@ HEAD_BYTES = 65536
 TURNED = "limner_turned"
 """Key of a decoded picture's `info`: whether its EXIF orientation turned or mirrored it."""
 
-_ORIENTATION = 0x0112
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
 _DECODE_ERRORS = (
@@ -66,20 +65,21 @@ class Header:
 def read_header(data: bytes) -> Header:
     """Return size and kind of the encoded picture that starts with `data`.
 
+    The size is that of the upright picture, except for PNG, whose rare EXIF data may lie behind the pixels.
+
     Raises:
         PictureError: the start of the data is not that of a picture, or it has too many pixels.
     """
     if not data:
         raise PictureError("empty file")
-    if is_plain_png(data):
-        width, height, bits, kind = struct.unpack(">IIBB", data[16:26])
-        _check_pixels(width, height)
-        return Header(height=height, width=width, channels=_PNG_CHANNELS[kind], bits=16 if bits == 16 else 8)
+    quick = quick_header(data)
+    if quick is not None:
+        return quick
     try:
         with Image.open(io.BytesIO(data)) as picture:
             width, height = picture.size
             _check_pixels(width, height)
-            if picture.format != "PNG" and picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8):
+            if picture.format not in ("PNG", "TIFF") and _orientation(picture) >= 5:
                 width, height = height, width
             bits = 16 if picture.mode.startswith(("I", "F")) else 8
             return Header(height=height, width=width, channels=natural_channels(picture), bits=bits)
@@ -89,9 +89,30 @@ def read_header(data: bytes) -> Header:
         raise _unreadable(error) from None
 
 
-def is_plain_png(data: bytes) -> bool:
-    """Return whether `data` starts as a PNG whose first 26 bytes say everything (no palette)."""
-    return len(data) >= 26 and data[:8] == _PNG_SIGNATURE and data[12:16] == b"IHDR" and data[25] in _PNG_CHANNELS
+def quick_header(data: bytes) -> Header | None:
+    """Return the header of a PNG without palette or of a plain WebP from its first 32 bytes; None for other data.
+
+    Formats: PNG specification, 11.2.1 (IHDR); RFC 9649, 2.5 and 2.6 (VP8, VP8L); RFC 6386, 9.1 (VP8 frame header).
+
+    Raises:
+        PictureError: too many pixels.
+    """
+    if len(data) < 32:
+        return None
+    bits, channels = 8, 3
+    if data[:8] == _PNG_SIGNATURE and data[12:16] == b"IHDR" and data[25] in _PNG_CHANNELS:
+        width, height, depth, kind = struct.unpack(">IIBB", data[16:26])
+        bits, channels = 16 if depth == 16 else 8, _PNG_CHANNELS[kind]
+    elif data[8:16] == b"WEBPVP8L" and data[20] == 0x2F:
+        packed = int.from_bytes(data[21:25], "little")
+        width, height = (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1
+        channels = 4 if packed >> 28 & 1 else 3
+    elif data[8:16] == b"WEBPVP8 " and data[23:26] == b"\x9d\x01\x2a":
+        width, height = (side & 0x3FFF for side in struct.unpack("<HH", data[26:30]))
+    else:
+        return None
+    _check_pixels(width, height)
+    return Header(height=height, width=width, channels=channels, bits=bits)
 
 
 def decode(data: bytes) -> Image.Image:
@@ -105,11 +126,12 @@ def decode(data: bytes) -> Image.Image:
     try:
         picture = Image.open(io.BytesIO(data))
         _check_pixels(*picture.size)
+        turned = picture.format == "TIFF" and _orientation(picture) != 1  # Pillow turns these while it loads
         picture.load()
-        if _EXIF_KEYS & picture.info.keys() or picture.format in ("TIFF", "MPO"):
-            turned = picture.getexif().get(_ORIENTATION, 1) in range(2, 9)
+        if _orientation(picture) != 1:
             ImageOps.exif_transpose(picture, in_place=True)
-            picture.info[TURNED] = turned
+            turned = True
+        picture.info[TURNED] = turned
         return picture
     except _BOMBS as error:
         raise PictureError("too many pixels", str(error)) from None
@@ -185,6 +207,17 @@ def to_picture(pixels: np.ndarray) -> Image.Image:
     if pixels.shape[0] == 1:
         return Image.fromarray(pixels[0])
     return Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+
+
+def _orientation(picture: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8; 1 (upright) when there is none or when the metadata cannot be read."""
+    if not _EXIF_KEYS & picture.info.keys() and picture.format not in ("TIFF", "MPO"):
+        return 1
+    try:
+        orientation = picture.getexif().get(0x0112, 1)
+    except _DECODE_ERRORS:
+        return 1
+    return orientation if orientation in range(1, 9) else 1
 
 
 def _check_pixels(width: int, height: int) -> None:

@@ -54,7 +54,7 @@ def centre_box(size: tuple[int, int], resolution: Resolution) -> tuple[float, fl
     """Return the largest centred box (left, upper, right, lower) of `size` (w, h) with the aspect of `resolution`."""
     height, width = resolution
     scale = min(size[0] / width, size[1] / height)
-    left, upper = (size[0] - width * scale) / 2, (size[1] - height * scale) / 2
+    left, upper = max(0.0, (size[0] - width * scale) / 2), max(0.0, (size[1] - height * scale) / 2)
     return left, upper, min(left + width * scale, size[0]), min(upper + height * scale, size[1])
 
 

@@ -63,10 +63,10 @@ class FileSource(Source):
 
     def header(self, index: int) -> decode.Header:
         name = self.names[index]
-        if name.lower().endswith(".png"):
-            start = self.head(name, 64)
-            if decode.is_plain_png(start):
-                return decode.read_header(start)
+        if name.lower().endswith((".png", ".webp")):
+            quick = decode.quick_header(self.head(name, 32))
+            if quick is not None:
+                return quick
         start = self.head(name, decode.HEAD_BYTES)
         try:
             return decode.read_header(start)
