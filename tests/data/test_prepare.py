@@ -43,13 +43,14 @@ def test_pictures_are_numbered_in_folders_of_a_thousand():
 
 
 def test_a_prepared_set_prepared_again_keeps_pixels_labels_and_bytes(pictures: Pictures):
-    files = pictures.nvidia(5, labels=[[0.0, 1.0], [0.25, 0.0], [1.0, 1.0], [0.0, 0.0], [1.0, 0.5]])
+    files = pictures.nvidia(5, labels=[[0.0, 1.0], [0.1, 1e-9], [1.0, 1.0], [0.0, 0.0], [1.0, 0.5]])
     once = prepare(pictures.zip(files), pictures.root / "once.zip", PrepareConfig())
     twice = prepare(once.path, pictures.root / "twice.zip", PrepareConfig(workers=3))
     assert (pictures.root / "once.zip").read_bytes() == (pictures.root / "twice.zip").read_bytes()
     dataset = open_dataset(twice.path)
     assert all(np.array_equal(dataset.image(i), pixels(i)) for i in range(5))
     assert dataset.label(4).tolist() == [1.0, 0.5]
+    assert np.array_equal(dataset.label(1), np.array([0.1, 1e-9], np.float32))
 
 
 @pytest.mark.parametrize("form", ["zip", "tar", "idx", "attributes", "samples"])

@@ -355,7 +355,7 @@ def _description(labels: Labels | None, config: PrepareConfig, summary: PrepareS
 
 def _plain(value: np.ndarray | np.int64) -> int | list[float]:
     if isinstance(value, np.ndarray):
-        return [round(float(v), 6) for v in value]
+        return [float(f"{v:.9g}") for v in value]  # nine digits bring every float32 back exactly
     return int(value)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import numpy as np
 import pytest
 
-from limner.data import decode
+from limner.data import decode, open_dataset
 from limner.data.decode import PictureError
 from limner.data.readers import open_source
 from limner.errors import DataError
@@ -52,6 +53,16 @@ def test_a_file_that_vanished_or_may_not_be_read_is_a_reason(pictures: Pictures)
     os.remove(folder / "b.png")
     with pytest.raises(PictureError, match="cannot be opened"):
         source.picture(1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has file names that are not text")
+def test_names_that_are_not_utf8_can_be_read_and_printed(pictures: Pictures):
+    folder = pictures.folder({"a.png": picture(0)})
+    os.rename(folder / "a.png", os.path.join(os.fsencode(folder), b"caf\xe9.png"))
+    source = open_source(folder)
+    assert source.names == ("caf\\xe9.png",)
+    assert source.picture(0).size == (16, 16)
+    assert len(open_dataset(folder).fingerprint.encode("ascii")) == 32
 
 
 def test_label_text_that_is_not_utf8_is_refused(pictures: Pictures):

@@ -83,15 +83,17 @@ def _read_members(path: Path) -> tuple[dict[str, bytes], bytes | None]:
     batches: dict[str, bytes] = {}
     meta = None
     try:
-        with tarfile.open(path, "r:*") as archive:
+        with open(path, "rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        with tarfile.open(path, "r:gz" if packed else "r:") as archive:
             for member in archive:
                 name = member.name.rsplit("/", 1)[-1]
                 if not member.isfile() or not (_BATCH.match(name) or name == "batches.meta"):
                     continue
                 if member.size > MAX_MEMBER_BYTES:
                     raise DataError(f"{path} is refused: '{member.name}' claims {member.size:,} bytes; check the file")
-                file = archive.extractfile(member)
-                content = file.read() if file is not None else b""
+                stream = archive.extractfile(member)
+                content = stream.read() if stream is not None else b""
                 if name == "batches.meta":
                     meta = content
                 else:

@@ -16,26 +16,30 @@ class FolderSource(FileSource):
     form = "folder"
 
     def __init__(self, path: Path, labels: str | None = None) -> None:
-        self._root = path
-        sizes = {}
+        self._paths: dict[str, Path] = {}
         for folder, _, files in os.walk(path):
             for file in files:
                 full = Path(folder, file)
                 if full.is_file():
-                    sizes[full.relative_to(path).as_posix()] = full.stat().st_size
-        self._sizes = sizes
-        self.size_bytes = sum(sizes.values())
-        super().__init__(str(path), sizes, labels)
+                    self._paths[_printable(full.relative_to(path).as_posix())] = full
+        self._sizes = {name: full.stat().st_size for name, full in self._paths.items()}
+        self.size_bytes = sum(self._sizes.values())
+        super().__init__(str(path), self._sizes, labels)
 
     def read(self, name: str) -> bytes:
         return self.head(name, -1)
 
     def head(self, name: str, size: int) -> bytes:
         try:
-            with open(self._root / name, "rb", buffering=0) as file:
+            with open(self._paths[name], "rb", buffering=0) as file:
                 return file.read(size)
         except OSError as error:
             raise PictureError("cannot be opened", f"{name}: {error.strerror}") from None
 
     def stamps(self) -> list[str]:
         return [f"{self._sizes[name]}-{zlib.crc32(self.head(name, 65536)):08x}" for name in self.names]
+
+
+def _printable(name: str) -> str:
+    """Return `name` with bytes that are not UTF-8 written out, as in ``caf\\xe9.png``."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
