@@ -123,6 +123,11 @@ def num_launched() -> int:
     return int((_slurm_environment() | dict(os.environ)).get("WORLD_SIZE", "1"))
 
 
+def launched_rank() -> int:
+    """Return this process's number among those a launcher started; 0 when there is none."""
+    return int((_slurm_environment() | dict(os.environ)).get("RANK", "0"))
+
+
 def join(device: torch.device) -> tuple[Processes, torch.device]:
     """Join the processes that a launcher started; alone when there is none.
 
