@@ -6,7 +6,7 @@ from limner.api.generation import generate, load, parse_label
 from limner.api.mixing import Mixture, mix
 from limner.api.runs import DEFAULT_PRESET, Plan, RunRequest, configure
 from limner.api.summaries import info
-from limner.api.training import is_run, new_run_folder, num_processes, train
+from limner.api.training import Outcome, is_first_process, is_run, new_run_folder, num_processes, outcome, train
 from limner.api.walking import interpolate
 from limner.data.prepare import PrepareConfig, PrepareSummary, prepare
 from limner.runtime import setup
@@ -14,6 +14,7 @@ from limner.runtime import setup
 __all__ = [
     "DEFAULT_PRESET",
     "Mixture",
+    "Outcome",
     "Plan",
     "PrepareConfig",
     "PrepareSummary",
@@ -24,11 +25,13 @@ __all__ = [
     "generate",
     "info",
     "interpolate",
+    "is_first_process",
     "is_run",
     "load",
     "mix",
     "new_run_folder",
     "num_processes",
+    "outcome",
     "parse_label",
     "prepare",
     "presets",

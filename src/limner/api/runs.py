@@ -18,6 +18,7 @@ from limner.config import (
     DataConfig,
     Resolution,
     RunConfig,
+    base_grid,
     from_dict,
     read_yaml,
     run_config_from_dict,
@@ -101,6 +102,8 @@ def configure(request: RunRequest) -> Plan:
     path = request.data or data.path
     if not path:
         raise ConfigError("no pictures to train on; give --data FOLDER, --data FILE.zip, or --data samples")
+    if request.resolution is not None:
+        base_grid(request.resolution)  # before the pictures are asked to fit it
     dataset = open_dataset(
         path,
         resolution=request.resolution or (data.resolution if "resolution" in said else None),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from limner.api.runs import Plan
 from limner.checkpoints.io import CONFIG_NAME, read_document
 from limner.config import run_config_from_dict, to_dict
 from limner.errors import ConfigError, LimnerError
-from limner.training import distributed, loop
+from limner.training import distributed, loop, records
+from limner.training.history import LOG_NAME
 
 
 def train(
@@ -104,6 +106,37 @@ def is_run(path: str | Path) -> bool:
     """Whether `path` is the folder of a run, which can go on."""
     folder = runtime.expand(path)
     return (folder / CONFIG_NAME).is_file() and read_document(folder)["kind"] == "run"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a run has come to."""
+
+    kimg: float
+    """Length trained, by the log; 0 before the first tick."""
+    results: dict[str, Path]
+    """What to look at: `report`, `pictures`, `before and after`; those that there are."""
+
+
+def outcome(run_dir: str | Path) -> Outcome:
+    """Return how long the run in a folder was trained, and what there is to look at."""
+    folder = runtime.expand(run_dir)
+    ticks = records.read(folder / LOG_NAME)
+    grids = {path.stem: path for path in (folder / "samples").glob("*.png") if path.stem.replace(".", "").isdigit()}
+    wanted = {
+        "report": folder / "report.html",
+        "pictures": grids[max(grids, key=float)] if grids else folder / "samples",
+        "before and after": folder / "samples" / "before_after.png",
+    }
+    return Outcome(
+        kimg=ticks[-1]["kimg"] if ticks else 0.0,
+        results={name: path for name, path in wanted.items() if path.is_file()},
+    )
+
+
+def is_first_process() -> bool:
+    """Whether this process is alone, or the first of those a launcher started: the one that may print."""
+    return distributed.launched_rank() == 0
 
 
 def new_run_folder(outdir: str | Path, name: str) -> Path:

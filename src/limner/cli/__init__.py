@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TextIO
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from limner import __version__
 from limner.errors import LimnerError
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             build_app()(words, exit_on_error=False, print_error=False)
         except CycloptsError as error:
-            print(f"limner: {_one_line(str(error))} 'limner {_verb(words)}--help' tells more.", file=sys.stderr)
+            print(f"limner: {_misuse_text(error)} 'limner {_verb(words)}--help' tells more.", file=sys.stderr)
             return 2
         except LimnerError as error:
             print(f"limner: {type(error).__name__}: {_one_line(str(error))}", file=sys.stderr)
@@ -94,6 +94,13 @@ def _show_warning(
 ) -> None:
     """Print a warning as one line, without the place in the code it comes from."""
     print(f"limner: {category.__name__}: {_one_line(str(message))}", file=sys.stderr)
+
+
+def _misuse_text(error: CycloptsError) -> str:
+    if isinstance(error, UnusedCliTokensError):
+        unused = " ".join(error.unused_tokens or ())
+        return f"Unexpected '{unused}'; a flag takes its value as --flag value, a switch as --switch or --switch=0."
+    return _one_line(str(error))
 
 
 def _one_line(text: str) -> str:

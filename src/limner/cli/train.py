@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
@@ -12,6 +13,9 @@ from limner.cli.console import command_line, notice
 from limner.cli.options import Device, Quiet, parse_resolution
 from limner.config import to_yaml
 from limner.errors import ConfigError
+
+if TYPE_CHECKING:
+    from limner.api import Outcome
 
 DATA = Group("Pictures", sort_key=1)
 NETWORK = Group("Networks and losses", sort_key=2)
@@ -142,7 +146,7 @@ def train(options: Annotated[TrainOptions, Parameter(name="*")] = TrainOptions()
     """
     from limner import api
 
-    quiet = options.quiet
+    quiet = options.quiet or not api.is_first_process()
     out, init_from = _places(options, quiet)
     num_processes = api.num_processes(options.gpus, options.nproc)
     plan = api.configure(
@@ -171,8 +175,9 @@ def train(options: Annotated[TrainOptions, Parameter(name="*")] = TrainOptions()
     if out is None:
         out = str(api.new_run_folder(options.outdir, f"{_data_name(plan.config.data.path)}-{plan.config.preset}"))
         notice(f"new run in {out}; go on with it later: limner train --out {out}", quiet)
-    elif api.is_run(out):
-        notice(f"going on with the run in {out}", quiet)
+    before = api.outcome(out).kimg
+    if before:
+        notice(f"going on with the run in {out}, at {before:g} kimg", quiet)
     api.train(
         plan,
         out,
@@ -182,6 +187,20 @@ def train(options: Annotated[TrainOptions, Parameter(name="*")] = TrainOptions()
         command=command_line(),
         tune_workers=True,
     )
+    if not quiet:
+        print("\n".join(closing_lines(api.outcome(out), before, plan.config.total_kimg, out)))
+
+
+def closing_lines(outcome: Outcome, before: float, total: float, out: str) -> list[str]:
+    """Return what to say at the end: how far the run in `out` is, what to look at, and how to go on."""
+    if outcome.kimg < total:
+        state = f"stopped at {outcome.kimg:g} of {total:g} kimg; run the same command again to go on"
+    elif outcome.kimg == before:
+        state = f"nothing to do: {outcome.kimg:g} kimg were done before; a larger --kimg extends the run"
+    else:
+        state = f"{outcome.kimg:g} kimg done; a larger --kimg extends the run"
+    rows = [*outcome.results.items(), ("use it", f"limner generate {shlex.quote(out)} --seeds 0-35 --grid")]
+    return [state, *(f"  {name:<18}{value}" for name, value in rows)]
 
 
 def _places(options: TrainOptions, quiet: bool) -> tuple[str | None, str | None]:
