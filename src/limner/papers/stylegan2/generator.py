@@ -54,6 +54,8 @@ class GeneratorConfig:
     """How label and z are joined: `separate` as StyleGAN2-ADA in PyTorch, `joint` as the TensorFlow networks."""
     architecture: Architecture = "skip"
     """StyleGAN2 paper, Figure 7."""
+    use_noise: bool = True
+    """Add noise maps to the layers (StyleGAN paper, Section 3.2)."""
     channel_base: int = 32768
     """Channels at a resolution are channel_base / resolution, at most channel_max."""
     channel_max: int = 512
@@ -89,15 +91,18 @@ class SynthesisLayer(nn.Module):
         resolution: Resolution,
         up: int = 1,
         gain: float = 1.0,
+        use_noise: bool,
         conv_clamp: float,
     ) -> None:
         super().__init__()
         self.affine = EqualizedLinear(w_dim, in_channels, bias_init=1.0)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
         self.bias = nn.Parameter(torch.zeros(out_channels))
-        self.noise_strength = nn.Parameter(torch.zeros(()))
-        self.noise_const: Tensor
-        self.register_buffer("noise_const", torch.randn(resolution))
+        self.use_noise = use_noise
+        if use_noise:
+            self.noise_strength = nn.Parameter(torch.zeros(()))
+            self.noise_const: Tensor
+            self.register_buffer("noise_const", torch.randn(resolution))
         self.kernel: Tensor
         self.register_buffer("kernel", setup_filter(), persistent=False)
         self.up, self.gain, self.conv_clamp = up, gain, conv_clamp
@@ -144,7 +149,12 @@ class SynthesisBlock(nn.Module):
         out_channels = num_channels(config.channel_base, config.channel_max, level)
         self.architecture, self.is_last, self.use_fp16 = config.architecture, is_last, use_fp16
         is_residual = config.architecture == "resnet" and level > 0
-        shared: dict[str, Any] = {"w_dim": config.w_dim, "resolution": resolution, "conv_clamp": config.conv_clamp}
+        shared: dict[str, Any] = {
+            "w_dim": config.w_dim,
+            "resolution": resolution,
+            "use_noise": config.use_noise,
+            "conv_clamp": config.conv_clamp,
+        }
         self.num_conv = 1 if level == 0 else 2
         if level == 0:
             self.const = nn.Parameter(torch.randn(out_channels, *resolution))
@@ -284,8 +294,9 @@ class Generator(base.Generator):
 
     @property
     def noise_shapes(self) -> tuple[Resolution, ...]:
-        """See `base.Generator.noise_shapes`."""
-        return tuple((layer.noise_const.shape[0], layer.noise_const.shape[1]) for layer in self._layers())
+        """See `base.Generator.noise_shapes`; empty when the configuration uses no noise."""
+        layers = self._layers() if self.config.use_noise else []
+        return tuple((layer.noise_const.shape[0], layer.noise_const.shape[1]) for layer in layers)
 
     def synthesis(
         self, ws: Tensor, *, noise_mode: NoiseMode = "const", noises: Sequence[Tensor] | None = None
@@ -301,18 +312,18 @@ class Generator(base.Generator):
                 f"synthesis expects {len(expected)} noise maps [N or 1, 1, H, W] of (H, W) {expected}, got {got}; "
                 "noise_shapes gives their sizes"
             )
-        return self.synthesis_network(ws, noises)
+        return self.synthesis_network(ws, noises or [None] * len(self._layers()))
 
     def _layers(self) -> list[SynthesisLayer]:
         network = self.synthesis_network
         return [layer for name in network.blocks for layer in network.block(name).layers()]
 
     def _noises(self, noise_mode: str, ws: Tensor) -> list[Tensor | None]:
+        if noise_mode not in NOISE_MODES:
+            raise ConfigError(f"noise_mode: got '{noise_mode}', expected one of {', '.join(NOISE_MODES)}")
         layers = self._layers()
+        if noise_mode == "none" or not self.config.use_noise:
+            return [None] * len(layers)
         if noise_mode == "const":
             return [layer.noise_const[None, None] for layer in layers]
-        if noise_mode == "random":
-            return [torch.randn(ws.shape[0], 1, *layer.noise_const.shape, device=ws.device) for layer in layers]
-        if noise_mode == "none":
-            return [None] * len(layers)
-        raise ConfigError(f"noise_mode: got '{noise_mode}', expected one of {', '.join(NOISE_MODES)}")
+        return [torch.randn(ws.shape[0], 1, *layer.noise_const.shape, device=ws.device) for layer in layers]
