@@ -15,18 +15,17 @@ CHANGEABLE = ("total_kimg", "callbacks.", "data.path", "data.workers", "data.cac
 
 
 def check_batch(config: RunConfig, world: int) -> None:
-    """Raise `ConfigError` unless the batch divides over processes and accumulation rounds, and numbers make sense."""
+    """Raise `ConfigError` unless the batch divides over processes and accumulation rounds, and the run has a length."""
     if config.total_kimg <= 0:
         raise ConfigError(f"total_kimg: got {config.total_kimg:g}, expected more than 0; give --kimg")
-    if config.batch < 1 or config.batch % world:
+    if config.batch % world:
         raise ConfigError(f"batch: got {config.batch}, expected a multiple of the {world} processes; change --batch")
     share = config.batch // world
-    if config.batch_gpu is not None and (config.batch_gpu < 1 or share % config.batch_gpu):
+    if config.batch_gpu is not None and config.batch_gpu < share and share % config.batch_gpu:
         raise ConfigError(
-            f"batch_gpu: got {config.batch_gpu}, expected a divisor of {share}, a process's share of the batch"
+            f"batch_gpu: got {config.batch_gpu}, expected a divisor of {share}, a process's share of the batch; "
+            "change --batch-gpu"
         )
-    if config.callbacks.tick_kimg <= 0 or config.callbacks.snap < 1:
-        raise ConfigError("callbacks.tick_kimg and callbacks.snap must be more than 0; change --tick and --snap")
 
 
 def open_folder(run_dir: Path, config: RunConfig, data_fingerprint: str, command: str) -> None:
