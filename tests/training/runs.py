@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +109,9 @@ def assert_close_state(got: dict[str, Any], expected: dict[str, Any], tolerance:
     assert list(one) == list(other)
     for path, value in other.items():
         if isinstance(value, torch.Tensor) and value.is_floating_point():
-            torch.testing.assert_close(one[path], value, rtol=tolerance, atol=tolerance, msg=lambda m, p=path: f"{p}: {m}")
+            torch.testing.assert_close(
+                one[path], value, rtol=tolerance, atol=tolerance, msg=lambda m, p=path: f"{p}: {m}"
+            )
         elif isinstance(value, torch.Tensor):
             assert torch.equal(one[path], value), path
         else:
