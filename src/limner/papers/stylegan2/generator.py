@@ -91,7 +91,7 @@ class SynthesisLayer(nn.Module):
         resolution: Resolution,
         up: int = 1,
         gain: float = 1.0,
-        use_noise: bool,
+        use_noise: bool = True,
         conv_clamp: float,
     ) -> None:
         super().__init__()
