@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from limner.data import open_dataset
+from limner.config import base_grid
+from limner.data import _modest_resolution, open_dataset
+from limner.data.base import Survey
 from limner.errors import DataError
 
 from .conftest import Pictures, encoded, picture, pixels
@@ -33,16 +37,34 @@ def test_a_folder_of_unreadable_pictures_is_refused(pictures: Pictures):
 
 
 def test_a_broken_picture_among_good_ones_names_it_and_the_command(pictures: Pictures):
-    with pytest.raises(DataError, match=r"1 of 3 pictures .*'b\.png': broken.*limner prepare .* --resolution 16"):
+    with pytest.raises(DataError, match=r"1 of 3 pictures .*'b\.png': broken.*limner prepare .*photos-prepared\.zip$"):
         open_dataset(pictures.folder({"a.png": picture(0), "b.png": b"junk", "c.png": picture(1)}))
 
 
 def test_mixed_sizes_are_refused_with_a_table_and_the_command(pictures: Pictures):
     folder = pictures.folder({"a.png": picture(0, 16, 20), "b.png": picture(1, 16, 20), "c.png": picture(2, 8, 8)})
-    with pytest.raises(DataError, match=r"2 sizes .*: 16x20 \(2\), 8x8 \(1\); .*limner prepare .* --resolution 16x20"):
+    with pytest.raises(DataError, match=r"2 sizes .*: 16x20 \(2\), 8x8 \(1\); .*limner prepare .* --resolution 8$"):
         open_dataset(folder)
     with pytest.raises(DataError, match=r"limner prepare .*photos photos-prepared\.zip --resolution 64$"):
         open_dataset(folder, resolution=(64, 64))
+    with pytest.raises(DataError, match=r"--resolution 64x48$"):
+        open_dataset(folder, resolution=(64, 48))
+
+
+@pytest.mark.parametrize(
+    ("smallest", "suggested"), [((4032, 3024), 256), ((300, 200), 128), ((64, 64), 64), ((5, 9), 8)]
+)
+def test_the_suggested_resolution_is_one_that_a_network_takes(smallest, suggested):
+    survey = Survey(sizes=Counter({(5000, 5000): 3, smallest: 1}))
+    assert _modest_resolution(survey) == (suggested, suggested)
+    base_grid((suggested, suggested))
+
+
+def test_a_picture_with_nan_stops_the_reading_with_its_name(pictures: Pictures):
+    bad = encoded(Image.fromarray(np.full((16, 16), np.nan, np.float32)), "TIFF")
+    dataset = open_dataset(pictures.folder({"bad.tif": bad, "good.png": picture(0, mode="L")}))
+    with pytest.raises(DataError, match=r"cannot read 'bad\.tif' .*not finite .*limner prepare"):
+        dataset.image(0)
 
 
 def test_a_whole_multiple_of_the_resolution_is_averaged_over_boxes(pictures: Pictures):
@@ -109,3 +131,9 @@ def test_a_file_of_no_known_form_is_refused(tmp_path):
     (tmp_path / "model.bin").write_bytes(b"\1" * 2000)
     with pytest.raises(DataError, match=r"cannot tell what .* holds, expected a folder, a zip, "):
         open_dataset(tmp_path / "model.bin")
+
+
+def test_the_command_to_run_quotes_names_with_spaces(pictures: Pictures):
+    folder = pictures.folder({"a.png": picture(0), "b.png": picture(1, 8, 8)}, "my photos")
+    with pytest.raises(DataError, match=r"limner prepare '.*my photos' 'my photos-prepared\.zip' --resolution 8$"):
+        open_dataset(folder)

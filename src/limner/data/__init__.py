@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -68,19 +69,18 @@ def open_dataset(
 
 
 def _check_uniform(source: Source, survey: Survey, resolution: Resolution | None) -> None:
-    command = _prepare_command(source, resolution or (survey.sizes.most_common(1) or [((256, 256), 0)])[0][0])
     if survey.broken:
         name, reason = next(iter(survey.broken.items()))
         if not survey.sizes:
             raise DataError(f"no readable picture in {source.path}: '{name}': {reason}; check what the files hold")
         raise DataError(
             f"{len(survey.broken)} of {len(source.names)} pictures in {source.path} cannot be read, such as '{name}': "
-            f"{reason}; skip them with: {command}"
+            f"{reason}; skip them with: {_prepare_command(source, resolution)}"
         )
     if len(survey.sizes) > 1:
         raise DataError(
             f"the pictures in {source.path} have {len(survey.sizes)} sizes (height x width): {survey.sizes_table()}; "
-            f"expected one size; run: {command}"
+            f"expected one size; run: {_prepare_command(source, resolution or _modest_resolution(survey))}"
         )
 
 
@@ -100,7 +100,7 @@ def _natural_channels(source: Source, survey: Survey, channels: int | None) -> i
         kinds_text = ", ".join(f"{c} channels ({n})" for c, n in sorted(survey.channels.items()))
         raise DataError(
             f"the pictures in {source.path} are of several kinds: {kinds_text}; expected all with or all without "
-            f"transparency; run: limner prepare {source.path} {_target(source)} --channels 3"
+            f"transparency; run: {_prepare_command(source, None)} --channels 3"
         )
     return max(kinds)
 
@@ -118,11 +118,17 @@ def _note(survey: Survey, stored: Resolution, resolution: Resolution, channels: 
     return "; ".join(notes)
 
 
-def _prepare_command(source: Source, resolution: Resolution) -> str:
+def _modest_resolution(survey: Survey) -> Resolution:
+    """Return the square to suggest: the largest power of two that enlarges no picture, from 8 to 256 pixels."""
+    smallest = min(min(size) for size in survey.sizes)
+    side = 2 ** (min(max(smallest, 8), 256).bit_length() - 1)
+    return side, side
+
+
+def _prepare_command(source: Source, resolution: Resolution | None) -> str:
+    target = f"{Path(source.path).stem or 'pictures'}-prepared.zip"
+    command = f"limner prepare {shlex.quote(source.path)} {shlex.quote(target)}"
+    if resolution is None:
+        return command
     height, width = resolution
-    size = str(height) if height == width else f"{height}x{width}"
-    return f"limner prepare {source.path} {_target(source)} --resolution {size}"
-
-
-def _target(source: Source) -> str:
-    return f"{Path(source.path).stem or 'pictures'}-prepared.zip"
+    return f"{command} --resolution {height if height == width else f'{height}x{width}'}"
