@@ -22,7 +22,7 @@ def count(network: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def plain_images(generator: Generator, state: dict[str, Tensor], ws: Tensor, noises: list[Tensor]) -> Tensor:
+def plain_images(generator: Generator, state: dict[str, Tensor], ws: Tensor, noises: list[Tensor | None]) -> Tensor:
     blocks = generator.synthesis_network.blocks
     architecture = generator.config.architecture
     return plain_networks.synthesis(state, ws, noises, architecture=architecture, blocks=blocks)
@@ -212,6 +212,20 @@ def test_stored_noise_repeats_random_noise_does_not_and_none_is_neither(make_g: 
     torch.testing.assert_close(generator.synthesis(ws, noises=zeros), none)
     stored = [layer[None, None] for name, layer in generator.named_buffers() if name.endswith("noise_const")]
     torch.testing.assert_close(generator.synthesis(ws, noises=stored), const)
+
+
+def test_a_generator_without_noise_has_no_maps_and_ignores_the_mode(make_g: MakeG) -> None:
+    generator, ws = make_g(use_noise=False), torch.randn(2, 6, 5).double()
+    assert generator.noise_shapes == ()
+    assert not [name for name in generator.state_dict() if "noise" in name]
+    images = generator.synthesis(ws)
+    torch.testing.assert_close(images, plain_images(generator, generator.state_dict(), ws, [None] * 5))
+    for arguments in ({"noise_mode": "random"}, {"noise_mode": "none"}, {"noises": []}):
+        assert torch.equal(generator.synthesis(ws, **arguments), images)
+    with pytest.raises(ConfigError, match="noise_mode: got 'constant'"):
+        generator.synthesis(ws, noise_mode="constant")  # type: ignore[arg-type]
+    with pytest.raises(ShapeError, match="synthesis expects 0 noise maps"):
+        generator.synthesis(ws, noises=[torch.zeros(1, 1, 4, 4)])
 
 
 def test_random_noise_differs_from_sample_to_sample(make_g: MakeG) -> None:

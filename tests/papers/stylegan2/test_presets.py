@@ -89,6 +89,7 @@ def test_what_all_official_runs_share(name: str) -> None:
     assert (generator.mapping_lr_multiplier, generator.w_avg_beta, discriminator.mapping_layers) == (0.01, 0.995, 8)
     assert (generator.num_fp16_res, generator.conv_clamp, discriminator.num_fp16_res) == (4, 256, 4)
     assert discriminator.mbstd_features == 1
+    assert generator.use_noise
     assert (objective.r1_interval, objective.pl_interval, objective.pl_decay) == (16, 4, 0.01)
     assert objective.pl_batch_shrink == 2
     assert (objective.pl_weight, objective.style_mixing_prob) == ((0, 0) if is_cifar else (2, 0.9))
