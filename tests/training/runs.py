@@ -46,6 +46,12 @@ def tiny(data: Path | str, iterations: int, *, batch: int = 8, c_dim: int = 0, *
         "generator.z_dim": 16,
         "generator.w_dim": 16,
         "discriminator.channel_max": 8,
+        "discriminator.mbstd_group": 4,
+        "objective.r1_gamma": 2.0,
+        "objective.pl_weight": 0.0,
+        "optimizer.g_lr": 0.0025,
+        "optimizer.d_lr": 0.0025,
+        "augment.mode": "none",
         "callbacks.names": "",
         "callbacks.tick_kimg": 5 * batch / 1000,
         "callbacks.snap": 1,
@@ -55,6 +61,7 @@ def tiny(data: Path | str, iterations: int, *, batch: int = 8, c_dim: int = 0, *
 
 
 EVERYTHING: dict[str, Any] = {
+    "generator__use_noise": True,
     "objective__pl_weight": 2.0,
     "augment__mode": "ada",
     "augment__p": 0.3,
@@ -118,7 +125,7 @@ def assert_close_state(got: dict[str, Any], expected: dict[str, Any], tolerance:
             assert one[path] == value, path
 
 
-def work(values: dict[str, Any], run_dir: Path, *, die_at: int | None = None) -> None:
+def work(values: dict[str, Any], run_dir: Path, die_at: int | None = None) -> None:
     """Body of a launched process: train, and leave the number of iterations beside the run.
 
     Process 1 ends without a word after `die_at` iterations.

@@ -159,7 +159,7 @@ def _slurm_environment() -> dict[str, str]:
     if world == "1" or "SLURM_PROCID" not in os.environ:
         return {}
     hosts = os.environ.get("SLURM_STEP_NODELIST", "127.0.0.1")  # node[03-05,9],other7
-    first = re.sub(r"\[(\w+)[^\]]*\].*", r"\1", hosts).split(",")[0]
+    first = re.sub(r"\[(\w+)[^\]]*\]", r"\1", hosts).split(",")[0]
     return {
         "RANK": os.environ["SLURM_PROCID"],
         "WORLD_SIZE": world,
