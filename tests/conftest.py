@@ -21,6 +21,7 @@ SMALL: dict[str, Any] = {
     "generator.w_dim": 16,
     "generator.use_noise": True,
     "discriminator.channel_max": 8,
+    "callbacks.names": "log,samples,snapshots",
     "callbacks.tick_kimg": 0.008,
     "callbacks.snap": 1,
     "total_kimg": 0.016,
