@@ -46,14 +46,14 @@ def upfirdn2d(
 
 
 def upsample2d(x: Tensor, kernel: Tensor, factor: int = 2) -> Tensor:
-    """Upsample [N, C, H, W] to [N, C, H factor, W factor], keeping the mean."""
+    """Upsample [N, C, H, W] to [N, C, H factor, W factor]; a constant stays itself away from the borders."""
     p = kernel.shape[0] - factor
     before, after = (p + 1) // 2 + factor - 1, p // 2
     return upfirdn2d(x, kernel, up=factor, padding=(before, after, before, after), gain=float(factor**2))
 
 
 def downsample2d(x: Tensor, kernel: Tensor, factor: int = 2) -> Tensor:
-    """Downsample [N, C, H, W] to [N, C, H / factor, W / factor], keeping the mean."""
+    """Downsample [N, C, H, W] to [N, C, H / factor, W / factor]; a constant stays itself away from the borders."""
     p = kernel.shape[0] - factor
     before, after = (p + 1) // 2, p // 2
     return upfirdn2d(x, kernel, down=factor, padding=(before, after, before, after))
