@@ -11,10 +11,11 @@ import os
 import re
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing import connection
@@ -225,8 +226,8 @@ def launch(num_processes: int, entry: Callable[..., Any], *args: Any) -> Any:
     port = str(_free_port())
     workers: list[BaseProcess] = []
     receivers: list[connection.Connection] = []
-    with _passing_stops(workers):
-        try:
+    try:
+        with _ignoring_interrupts():
             for rank in range(num_processes):
                 names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
                 values = (str(rank), str(num_processes), str(rank), str(num_processes), "127.0.0.1", port)
@@ -237,9 +238,14 @@ def launch(num_processes: int, entry: Callable[..., Any], *args: Any) -> Any:
                 sender.close()  # the worker holds the only other end, so its death ends the pipe
                 workers.append(worker)
                 receivers.append(receiver)
+        with _passing_stops(workers):
             outcomes = _gather(workers, receivers)
-        finally:
-            _end(workers)
+    except KeyboardInterrupt:
+        for worker in workers:
+            worker.kill()
+        raise
+    finally:
+        _end(workers)
     failures = [outcome for outcome in outcomes.values() if outcome.is_failure]
     if failures:
         raise _root_cause(failures)
@@ -270,7 +276,10 @@ def _work(
         outcome = _Outcome(result=entry(*args))
     except LimnerError as error:
         outcome = _Outcome(error=error)
-    sender.send(outcome)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    with suppress(BrokenPipeError):  # the launcher may be gone
+        sender.send(outcome)
 
 
 def _stop_with_parent() -> None:
@@ -315,6 +324,19 @@ def _end(workers: Sequence[BaseProcess]) -> None:
         if worker.is_alive():
             worker.kill()
             worker.join()
+
+
+@contextmanager
+def _ignoring_interrupts() -> Iterator[None]:
+    """Ignore Ctrl-C, as processes started meanwhile do until they train; they get SIGTERM from their launcher."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 @contextmanager
