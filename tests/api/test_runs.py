@@ -10,7 +10,7 @@ import pytest
 from limner.api import RunRequest, configure
 from limner.api.runs import merged
 from limner.config import to_yaml
-from limner.errors import ConfigError, DataError, LimnerError
+from limner.errors import CheckpointError, ConfigError, DataError, LimnerError
 
 
 def ask(data: Path, **request: Any) -> Any:
@@ -77,11 +77,21 @@ def test_labels_make_a_run_conditional_when_asked(class_folder: Path, tmp_path: 
     assert (plain.data.cond, plain.generator.c_dim, plain.discriminator.c_dim) == (False, 0, 0)
 
 
-def test_starting_from_trained_networks_moves_p_faster_unless_told_otherwise(picture_folder: Path) -> None:
-    config = ask(picture_folder, init_from=Path("somewhere"))
+def test_starting_from_trained_networks_moves_p_faster_unless_told_otherwise(
+    picture_folder: Path, tiny_run: Path
+) -> None:
+    config = ask(picture_folder, init_from=tiny_run)
     assert (config.augment.speed_kimg, config.ema.rampup) == (100, None)
-    told = ask(picture_folder, init_from=Path("somewhere"), settings={"augment.speed_kimg": 300})
+    told = ask(picture_folder, init_from=tiny_run, settings={"augment.speed_kimg": 300})
     assert told.augment.speed_kimg == 300
+
+
+def test_networks_to_start_from_are_looked_for_unless_the_run_is_there_already(
+    picture_folder: Path, tiny_run: Path
+) -> None:
+    with pytest.raises(CheckpointError, match="'gone' does not exist"):
+        ask(picture_folder, init_from=Path("gone"))
+    assert ask(picture_folder, init_from=Path("gone"), run_dir=tiny_run).augment.speed_kimg == 100
 
 
 def test_a_run_goes_on_with_its_own_settings(tiny_run: Path, picture_folder: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from limner import registry
 from limner.api.catalog import find_preset
-from limner.checkpoints.io import CONFIG_NAME, load_config
+from limner.checkpoints.io import CONFIG_NAME, find_snapshot, load_config
 from limner.config import (
     DataConfig,
     Resolution,
@@ -92,11 +92,14 @@ def configure(request: RunRequest) -> Plan:
 
     Raises:
         ConfigError: an unknown preset, file, setting or name, a wrong type, or a value that makes no sense.
-        CheckpointError: the configuration of the run in `run_dir` is damaged.
+        CheckpointError: the configuration of the run in `run_dir` is damaged, or a new run's `init_from` is missing.
         DataError: the pictures cannot be read or do not fit.
     """
     overlay = _read_files(request.files)
-    resumed = None if request.preset or request.files else _run_in(request.run_dir)
+    existing = _run_in(request.run_dir)
+    resumed = None if request.preset or request.files else existing
+    if request.init_from is not None and existing is None:
+        find_snapshot(request.init_from)
     said = merged(to_dict(resumed) if resumed else {}, overlay).get("data", {})
     data = from_dict(DataConfig, said, "data")
     path = request.data or data.path

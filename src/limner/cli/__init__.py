@@ -69,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.showwarning = _show_warning
         try:
             build_app()(words, exit_on_error=False, print_error=False)
+            sys.stdout.flush()
         except CycloptsError as error:
             print(f"limner: {_misuse_text(error)} 'limner {_verb(words)}--help' tells more.", file=sys.stderr)
             return 2
