@@ -107,6 +107,13 @@ def test_a_damaged_config_is_an_error(tmp_path: Path) -> None:
         opened(tmp_path)
 
 
+def test_a_command_that_cannot_be_recorded_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "run" / "command.txt").mkdir(parents=True)
+    (tmp_path / "run" / "config.json").write_bytes((opened(tmp_path / "other") / "config.json").read_bytes())
+    with pytest.raises(CheckpointError, match=r"cannot write '.*command\.txt'.*free space"):
+        opened(tmp_path / "run", command="limner train")
+
+
 @pytest.mark.parametrize(
     ("changes", "world", "said"),
     [

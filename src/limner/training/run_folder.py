@@ -6,7 +6,7 @@ from pathlib import Path
 
 from limner.checkpoints.io import CONFIG_NAME, load_config, read_document, write_document
 from limner.config import RunConfig, difference
-from limner.errors import ConfigError
+from limner.errors import CheckpointError, ConfigError
 
 COMMAND_NAME = "command.txt"
 
@@ -33,7 +33,7 @@ def open_folder(run_dir: Path, config: RunConfig, data_fingerprint: str, command
 
     Raises:
         ConfigError: the folder holds something else, or a run of other settings or pictures.
-        CheckpointError: its config.json is damaged or cannot be written.
+        CheckpointError: its config.json is damaged, or a file cannot be written.
     """
     path = run_dir / CONFIG_NAME
     if path.exists():
@@ -45,9 +45,15 @@ def open_folder(run_dir: Path, config: RunConfig, data_fingerprint: str, command
     except OSError as error:
         raise ConfigError(f"cannot make the run folder '{run_dir}': {error.strerror}; give another --out") from None
     write_document(run_dir, "run", config, {"data_fingerprint": data_fingerprint})
-    if command:
+    if not command:
+        return
+    try:
         with (run_dir / COMMAND_NAME).open("a", encoding="utf-8") as file:
             file.write(command + "\n")
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot write '{run_dir / COMMAND_NAME}': {error.strerror}; free space on that disk or give another --out"
+        ) from None
 
 
 def _check_same(run_dir: Path, config: RunConfig, data_fingerprint: str) -> None:
