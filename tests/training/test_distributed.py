@@ -106,12 +106,13 @@ def two_runs(values: dict[str, Any], run_dir: Path, longer: dict[str, Any], othe
 
 
 def test_two_processes_at_half_batch_compute_what_one_computes(pictures: Path, tmp_path: Path) -> None:
-    """20 iterations with R1, path length, style mixing, noise, minibatch std, ADA, mirror and labels; all of the state.
+    """22 iterations with R1, path length, style mixing, noise, minibatch std, ADA, mirror and labels; all of the state.
 
-    Then both ways to go on: two processes from the state of one, and one from the state of two.
+    They end between two adjustments of p. Then both ways to go on: two processes from the state of one, and one from
+    the state of two.
     """
     settings = EVERYTHING | {"batch": 16, "c_dim": NUM_CLASSES, "callbacks__names": "log"}
-    config, longer = (tiny(pictures, iterations, **settings) for iterations in (20, 24))
+    config, longer = (tiny(pictures, iterations, **settings) for iterations in (22, 24))
     expected = run(config, tmp_path / "one")
     shutil.copytree(tmp_path / "one", tmp_path / "one-then-two")
     port = distributed._free_port()
@@ -119,8 +120,9 @@ def test_two_processes_at_half_batch_compute_what_one_computes(pictures: Path, t
     assert result == "process 0"
     assert_close_state(state_of(tmp_path / "two"), expected)
     assert float(expected["augment_p"]) > 0.1, "augmentation took part"
+    assert float(expected["augment_stats"][1]) == 2
     lines = (tmp_path / "two" / "log.jsonl").read_text().splitlines()
-    assert [json.loads(line)["tick"] for line in lines] == [1, 2, 3, 4], "the first process alone writes"
+    assert [json.loads(line)["tick"] for line in lines] == [1, 2, 3, 4, 4], "the first process alone writes"
 
     expected = run(longer, tmp_path / "one")
     assert_close_state(state_of(tmp_path / "one-then-two"), expected)

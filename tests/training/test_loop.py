@@ -6,10 +6,12 @@ import errno
 import json
 import os
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from types import SimpleNamespace
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 import pytest
@@ -26,9 +28,13 @@ from limner.papers.stylegan2 import objective
 from limner.papers.stylegan2.discriminator import Discriminator
 from limner.papers.stylegan2.generator import Generator
 from limner.training import loop
+from limner.training.callbacks.base import Callback
+from limner.training.distributed import Processes
+from limner.training.state import TrainingState
 from training.runs import EVERYTHING, NUM_CLASSES, assert_same_state, flat, run, state_of, tiny
 
 CPU = torch.device("cpu")
+PAUSE_SEC = 0.1
 
 
 @pytest.fixture(scope="module")
@@ -244,6 +250,56 @@ def test_resuming_takes_the_state_and_not_the_snapshot_again(pictures: Path, tmp
     state = run(config, tmp_path)
     loop.train(config, tmp_path, device=CPU, quiet=True, init_from=tmp_path / "gone")
     assert_same_state(state_of(tmp_path), state)
+
+
+def test_processes_that_see_different_states_are_told_to_share_a_disk(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Processes, "is_same", lambda *_: False)
+    with pytest.raises(CheckpointError, match=r"read different training states .*after 0 kimg; put --out on a disk"):
+        run(tiny(pictures, 1), tmp_path)
+
+
+class Recorder(Callback):
+    """Writes down what it is called for; slow between ticks."""
+
+    calls: ClassVar[list[tuple[str, int]]] = []
+    ticks: ClassVar[list[Mapping[str, float]]] = []
+
+    def on_start(self, state: TrainingState) -> None:
+        self.calls.append(("start", state.iteration))
+
+    def on_step(self, state: TrainingState) -> None:
+        self.calls.append(("step", state.iteration))
+
+    def on_tick(self, state: TrainingState, stats: Mapping[str, float]) -> None:
+        time.sleep(PAUSE_SEC)
+        self.calls.append(("tick", state.iteration))
+        self.ticks.append(dict(stats))
+
+    def on_end(self, state: TrainingState) -> None:
+        self.calls.append(("end", state.iteration))
+
+
+def test_callbacks_see_steps_and_ticks_and_their_own_time_does_not_slow_the_pace(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "registry", SimpleNamespace(get=lambda *_: SimpleNamespace(make=Recorder)))
+    run(tiny(pictures, 5, callbacks__names="recorder", callbacks__tick_kimg=0.016, callbacks__snap=2), tmp_path)
+    steps = [("step", 1), ("step", 2), ("tick", 2), ("step", 3), ("step", 4), ("tick", 4), ("step", 5), ("tick", 5)]
+    assert Recorder.calls == [("start", 0), *steps, ("end", 5)]
+    first, second, last = Recorder.ticks
+    assert [tick["snapshot"] for tick in Recorder.ticks] == [0.0, 1.0, 1.0]
+    assert [tick["kimg"] for tick in Recorder.ticks] == [0.016, 0.032, 0.04]
+    assert {"loss/G", "loss/D", "scores/real", "scores/fake", "augment_p", "data_wait"} <= {*second}
+    assert "loss/D_r1" in first, "R1 is due at the first iteration and not again before the 17th"
+    assert "loss/D_r1" not in second
+    assert not any(name.startswith("guard/") for name in last)
+    for tick, before in ((second, first), (last, second)):
+        num_images = 1000 * (tick["kimg"] - before["kimg"])
+        assert tick["sec_per_kimg"] == pytest.approx(1000 / tick["images_per_sec"])
+        passed = tick["elapsed_sec"] - before["elapsed_sec"]
+        assert passed >= PAUSE_SEC + 0.999 * num_images / tick["images_per_sec"]
 
 
 def swd(images: torch.Tensor, others: torch.Tensor) -> float:
