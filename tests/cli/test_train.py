@@ -128,7 +128,7 @@ def test_running_it_again_goes_on_and_a_larger_length_extends(train: Callable[..
     assert f"limner generate {out} --seeds 0-35 --grid" in first.out
     again = train("--out", out, "--kimg", 0.016)
     assert again.out.startswith("nothing to do: 0.016 kimg were done before")
-    assert f"going on with the run in {out}, at 0.008 kimg" in again.err
+    assert f"going on with the run in {out}, at 0.016 kimg" in again.err
     longer = train("--out", out, "--kimg", 0.024)
     assert longer.out.startswith("0.024 kimg done")
     records = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
