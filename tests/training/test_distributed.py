@@ -254,3 +254,12 @@ def test_more_processes_than_gpus_is_a_sentence(monkeypatch: pytest.MonkeyPatch)
 )
 def test_how_a_process_ended_is_said_in_words(code: int, text: str) -> None:
     assert distributed._exit_text(code) == text
+
+
+def test_the_loss_of_another_process_is_said_without_the_source_file_of_a_library() -> None:
+    with pytest.raises(DistributedError) as caught, distributed._naming_death():
+        raise RuntimeError("[/build/tcp/pair.cc:553] Connection closed by peer [10.0.0.2]:99. This is typical.\nMore")
+    assert str(caught.value) == (
+        "another process of the run has ended (Connection closed by peer [10.0.0.2]:99); "
+        "run the same command again to go on from the last saved state"
+    )
