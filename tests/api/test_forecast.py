@@ -14,6 +14,7 @@ def test_a_forecast_tells_differences_parameters_time_and_memory(picture_folder:
     text = "\n".join(forecast(configure(request), device="cpu"))
     assert "settings that differ from preset stylegan2-tiny:\n" in text
     assert "  batch: 16 -> 4\n" in text
+    assert "data.path" not in text
     assert "  generator.channel_max: 64 -> 8\n" in text
     assert re.search(r"parameters: G [\d,]+, D [\d,]+\n", text)
     assert "pictures: 12, each shown about 1.33 times\n" in text

@@ -91,7 +91,8 @@ def test_networks_to_start_from_are_looked_for_unless_the_run_is_there_already(
 ) -> None:
     with pytest.raises(CheckpointError, match="'gone' does not exist"):
         ask(picture_folder, init_from=Path("gone"))
-    assert ask(picture_folder, init_from=Path("gone"), run_dir=tiny_run).augment.speed_kimg == 100
+    plan = configure(RunRequest(data=str(picture_folder), init_from=Path("gone"), run_dir=tiny_run))
+    assert plan.is_resumed
 
 
 def test_a_run_goes_on_with_its_own_settings(tiny_run: Path, picture_folder: Path) -> None:
@@ -100,9 +101,15 @@ def test_a_run_goes_on_with_its_own_settings(tiny_run: Path, picture_folder: Pat
     assert plan.base.generator == plan.config.generator
     assert plan.config.generator.channel_max == 8
     assert plan.config.total_kimg == 5
-    asked = configure(RunRequest(run_dir=tiny_run, data=str(picture_folder), preset="stylegan2-tiny"))
-    assert not asked.is_resumed
-    assert asked.config.generator.channel_max == 64
+
+
+def test_a_preset_asked_for_must_be_that_of_the_run(tiny_run: Path, picture_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"holds a run of other settings \(generator.z_dim: 16 there, 128 now"):
+        ask(picture_folder, run_dir=tiny_run)
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(ConfigError, match="is not empty and holds no run"):
+        ask(picture_folder, run_dir=tmp_path)
+    assert ask(picture_folder, run_dir=tmp_path / "new").generator.z_dim == 128
 
 
 def test_the_subset_is_counted(picture_folder: Path) -> None:

@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from cli.conftest import Answer, Command
-from conftest import SMALL
+from conftest import SMALL, tiny_config
 from limner.api import Outcome
 from limner.cli.train import NVIDIA_CONFIGS, closing_lines
-from limner.config import flatten
+from limner.config import flatten, with_changes
 from limner.training.callbacks import log
 
 TINY = [f"--set={path}={value}" for path, value in SMALL.items() if path != "total_kimg"]
@@ -184,13 +184,16 @@ def test_only_the_first_of_launched_processes_talks(
 
 
 def test_the_end_of_a_run_says_how_far_it_is_and_what_to_look_at() -> None:
+    config = with_changes(tiny_config("faces"), {"total_kimg": 10})
     results = {"report": Path("r/report.html")}
-    stopped = closing_lines(Outcome(kimg=3, results=results), 1, 10, "my run")
+    stopped = closing_lines(Outcome(kimg=3, results=results), 1, config, "my run")
     assert stopped[0] == "stopped at 3 of 10 kimg; run the same command again to go on"
     assert stopped[1].split() == ["report", "r/report.html"]
-    assert "limner generate 'my run' --seeds 0-35 --grid" in stopped[2]
-    assert closing_lines(Outcome(kimg=10, results={}), 10, 10, "r")[0].startswith("nothing to do: 10 kimg were done")
-    assert closing_lines(Outcome(kimg=10, results={}), 3, 10, "r")[0].startswith("10 kimg done")
+    assert stopped[2].endswith(" limner generate 'my run' --seeds 0-35 --grid")
+    assert closing_lines(Outcome(kimg=10, results={}), 10, config, "r")[0].startswith("nothing to do: 10 kimg were")
+    assert closing_lines(Outcome(kimg=10, results={}), 3, config, "r")[0].startswith("10 kimg done")
+    classes = closing_lines(Outcome(kimg=1, results={}), 0, tiny_config("classes", c_dim=3), "r")
+    assert classes[-1].endswith(" limner generate r --seeds 0-35 --grid --class 0")
 
 
 def test_ctrl_c_saves_and_the_same_command_goes_on(

@@ -29,7 +29,7 @@ def forecast(plan: Plan, *, device: str = "auto") -> list[str]:
 
 
 def _difference_lines(plan: Plan) -> list[str]:
-    changes = difference(plan.base, plan.config)
+    changes = [row for row in difference(plan.base, plan.config) if row[0] != "data.path" or plan.is_resumed]
     base = "the run that goes on" if plan.is_resumed else f"preset {plan.base.preset}"
     if not changes:
         return [f"no setting differs from {base}"]
@@ -38,18 +38,24 @@ def _difference_lines(plan: Plan) -> list[str]:
 
 def _cost_lines(plan: Plan, costs: Estimate, device: str) -> list[str]:
     config = plan.config
+    num_epochs = config.total_kimg * 1000 / plan.num_pictures
     total_sec = costs.sec_per_kimg * config.total_kimg
     held = min(config.batch_gpu or math.inf, config.batch // plan.num_processes)
     extended = "" if costs.measured_round >= held else f", measured at up to {costs.measured_round} pictures at once"
     shared = "" if plan.num_processes == 1 else f", if {plan.num_processes} processes do not slow one another down"
-    phases = ", ".join(f"{name} {seconds:.3g} s" for name, seconds in costs.phase_sec.items())
+    phases = ", ".join(f"{name} {_number(seconds)} s" for name, seconds in costs.phase_sec.items())
     pixels = config.data.channels * config.data.resolution[0] * config.data.resolution[1]
     cache_mb = min(config.data.cache_mb, plan.num_pictures * pixels / 2**20)
     return [
         "parameters: " + ", ".join(f"{name} {count:,}" for name, count in costs.num_parameters.items()),
-        f"pictures: {plan.num_pictures:,}, each shown about {config.total_kimg * 1000 / plan.num_pictures:.3g} times",
+        f"pictures: {plan.num_pictures:,}, each shown about {_number(num_epochs)} times",
         f"one step of each phase on {device}: {phases}{extended}",
-        f"time: {costs.sec_per_kimg:.3g} s per kimg ({1000 / costs.sec_per_kimg:.3g} images/s){shared}; "
+        f"time: {_number(costs.sec_per_kimg)} s per kimg ({_number(1000 / costs.sec_per_kimg)} images/s){shared}; "
         f"{duration_text(total_sec)} for {config.total_kimg:g} kimg",
         f"memory: {costs.peak_memory_mb:.0f} MB a process at most, and {cache_mb:.0f} MB of decoded pictures",
     ]
+
+
+def _number(value: float) -> str:
+    """Return a number with three digits, or all those before the point."""
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"

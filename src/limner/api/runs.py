@@ -31,7 +31,7 @@ from limner.errors import ConfigError, DataError
 from limner.metrics import runner as metrics
 from limner.papers.base import PresetRequest
 from limner.runtime import expand
-from limner.training.run_folder import check_batch
+from limner.training.run_folder import check_batch, check_folder
 
 DEFAULT_PRESET = "stylegan2-ada-auto"
 FINE_TUNING = {"augment": {"speed_kimg": 100.0}, "ema": {"rampup": None}}
@@ -91,7 +91,8 @@ def configure(request: RunRequest) -> Plan:
     """Resolve a request, and check it against the data set.
 
     Raises:
-        ConfigError: an unknown preset, file, setting or name, a wrong type, or a value that makes no sense.
+        ConfigError: an unknown preset, file, setting or name, a wrong type, a value that makes no sense, or a `run_dir`
+            of another run or of other things.
         CheckpointError: the configuration of the run in `run_dir` is damaged, or a new run's `init_from` is missing.
         DataError: the pictures cannot be read or do not fit.
     """
@@ -124,6 +125,8 @@ def configure(request: RunRequest) -> Plan:
         config = with_changes(run_config_from_dict(values), request.settings)
         _check_parts(config)
         check_batch(config, request.num_processes)
+        if request.run_dir is not None:
+            check_folder(request.run_dir, config)
         _check_data(config, dataset, path)
     finally:
         dataset.close()

@@ -11,7 +11,7 @@ from cyclopts import Group, Parameter
 
 from limner.cli.console import command_line, notice
 from limner.cli.options import Device, Quiet, parse_resolution
-from limner.config import to_yaml
+from limner.config import RunConfig, to_yaml
 from limner.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -188,18 +188,20 @@ def train(options: Annotated[TrainOptions, Parameter(name="*")] = TrainOptions()
         tune_workers=True,
     )
     if not quiet:
-        print("\n".join(closing_lines(api.outcome(out), before, plan.config.total_kimg, out)))
+        print("\n".join(closing_lines(api.outcome(out), before, plan.config, out)))
 
 
-def closing_lines(outcome: Outcome, before: float, total: float, out: str) -> list[str]:
+def closing_lines(outcome: Outcome, before: float, config: RunConfig, out: str) -> list[str]:
     """Return what to say at the end: how far the run in `out` is, what to look at, and how to go on."""
+    total = config.total_kimg
     if outcome.kimg < total:
         state = f"stopped at {outcome.kimg:g} of {total:g} kimg; run the same command again to go on"
     elif outcome.kimg == before:
         state = f"nothing to do: {outcome.kimg:g} kimg were done before; a larger --kimg extends the run"
     else:
         state = f"{outcome.kimg:g} kimg done; a larger --kimg extends the run"
-    rows = [*outcome.results.items(), ("use it", f"limner generate {shlex.quote(out)} --seeds 0-35 --grid")]
+    use = f"limner generate {shlex.quote(out)} --seeds 0-35 --grid" + (" --class 0" if config.data.cond else "")
+    rows = [*outcome.results.items(), ("use it", use)]
     return [state, *(f"  {name:<18}{value}" for name, value in rows)]
 
 

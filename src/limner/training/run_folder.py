@@ -35,11 +35,11 @@ def open_folder(run_dir: Path, config: RunConfig, data_fingerprint: str, command
         ConfigError: the folder holds something else, or a run of other settings or pictures.
         CheckpointError: its config.json is damaged, or a file cannot be written.
     """
-    path = run_dir / CONFIG_NAME
-    if path.exists():
-        _check_same(run_dir, config, data_fingerprint)
-    elif run_dir.is_dir() and any(run_dir.iterdir()):
-        raise ConfigError(f"'{run_dir}' is not empty and holds no run of limner; give another --out")
+    check_folder(run_dir, config)
+    if (run_dir / CONFIG_NAME).exists() and read_document(run_dir).get("data_fingerprint") != data_fingerprint:
+        raise ConfigError(
+            f"'{run_dir}' was trained on other pictures than '{config.data.path}'; give that data set or another --out"
+        )
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -56,10 +56,20 @@ def open_folder(run_dir: Path, config: RunConfig, data_fingerprint: str, command
         ) from None
 
 
-def _check_same(run_dir: Path, config: RunConfig, data_fingerprint: str) -> None:
-    document = read_document(run_dir)
-    if document["kind"] != "run":
-        raise ConfigError(f"'{run_dir}' is a {document['kind']}, not a run; give another --out")
+def check_folder(run_dir: Path, config: RunConfig) -> None:
+    """Check that a folder holds nothing, or a run that `config` goes on with.
+
+    Raises:
+        ConfigError: it holds something else, or a run of other settings.
+        CheckpointError: its config.json is damaged.
+    """
+    if not (run_dir / CONFIG_NAME).exists():
+        if run_dir.is_dir() and any(run_dir.iterdir()):
+            raise ConfigError(f"'{run_dir}' is not empty and holds no run of limner; give another --out")
+        return
+    kind = read_document(run_dir)["kind"]
+    if kind != "run":
+        raise ConfigError(f"'{run_dir}' is a {kind}, not a run; give another --out")
     before = load_config(run_dir)
     changes = [row for row in difference(before, config) if not row[0].startswith(CHANGEABLE)]
     if changes:
@@ -68,8 +78,4 @@ def _check_same(run_dir: Path, config: RunConfig, data_fingerprint: str) -> None
         raise ConfigError(
             f"'{run_dir}' holds a run of other settings ({listing}{more}); repeat its settings to go on, "
             "or give another --out"
-        )
-    if document.get("data_fingerprint") != data_fingerprint:
-        raise ConfigError(
-            f"'{run_dir}' was trained on other pictures than '{config.data.path}'; give that data set or another --out"
         )
