@@ -241,8 +241,8 @@ def launch(num_processes: int, entry: Callable[..., Any], *args: Any) -> Any:
         with _passing_stops(workers):
             outcomes = _gather(workers, receivers)
     except KeyboardInterrupt:
-        for worker in workers:
-            worker.kill()
+        for started in workers:
+            started.kill()
         raise
     finally:
         _end(workers)
