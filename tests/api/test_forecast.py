@@ -10,7 +10,7 @@ from limner.api import RunRequest, configure, forecast
 
 
 def test_a_forecast_tells_differences_parameters_time_and_memory(picture_folder: Path) -> None:
-    request = RunRequest(data=str(picture_folder), preset="stylegan2-tiny", settings={**SMALL, "batch": 4})
+    request = RunRequest(data=str(picture_folder), preset="stylegan2-tiny", batch=4, settings=SMALL)
     text = "\n".join(forecast(configure(request), device="cpu"))
     assert "settings that differ from preset stylegan2-tiny:\n" in text
     assert "  batch: 16 -> 4\n" in text

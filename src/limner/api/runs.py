@@ -6,6 +6,7 @@ depends on (resolution, channels, labels) is read from the data set where it is 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,7 +77,7 @@ class Plan:
     config: RunConfig
     """The configuration."""
     base: RunConfig
-    """What it was made from: the preset, or the run that goes on."""
+    """What it is compared with: the preset at this resolution, or the run that goes on."""
     is_resumed: bool
     """Whether `base` is a run that goes on."""
     num_processes: int
@@ -115,11 +116,11 @@ def configure(request: RunRequest) -> Plan:
     )
     try:
         is_conditional = data.cond if request.cond is None else request.cond
-        base = resumed or _build_preset(request, overlay, dataset, is_conditional)
-        values = to_dict(base)
+        start, base = (resumed, resumed) if resumed else _from_preset(request, overlay, dataset, is_conditional)
+        values = to_dict(start)
         if request.init_from and not resumed:
             values = merged(values, FINE_TUNING)
-        values = merged(values, {**overlay, "preset": base.preset})
+        values = merged(values, {**overlay, "preset": start.preset})
         values = merged(values, _asked(request, dataset, is_conditional))
         values["data"]["path"] = path
         config = with_changes(run_config_from_dict(values), request.settings)
@@ -164,27 +165,26 @@ def _run_in(run_dir: Path | None) -> RunConfig | None:
     return load_config(run_dir)
 
 
-def _build_preset(request: RunRequest, overlay: Mapping[str, Any], dataset: Dataset, is_conditional: bool) -> RunConfig:
+def _from_preset(
+    request: RunRequest, overlay: Mapping[str, Any], dataset: Dataset, is_conditional: bool
+) -> tuple[RunConfig, RunConfig]:
+    """Return the preset for the batch and processes asked for, and for its own: what the run is compared with."""
     named = overlay.get("preset")
     if request.preset and named and named != request.preset:
         raise ConfigError(f"the configuration file is of preset '{named}', --preset says '{request.preset}'; drop one")
     preset = find_preset(str(request.preset or named or DEFAULT_PRESET))
     batch = request.batch or overlay.get("batch")
-    base = preset.build(
-        PresetRequest(
-            resolution=dataset.resolution,
-            channels=dataset.channels,
-            c_dim=_c_dim(dataset, is_conditional),
-            batch=batch if isinstance(batch, int) and batch > 0 else None,
-            num_processes=request.num_processes,
-        )
+    own = PresetRequest(resolution=dataset.resolution, channels=dataset.channels, c_dim=_c_dim(dataset, is_conditional))
+    asked = dataclasses.replace(
+        own, batch=batch if isinstance(batch, int) and batch > 0 else None, num_processes=request.num_processes
     )
-    if overlay.get("room", base.room) != base.room:
+    start, base = preset.build(asked), preset.build(own)
+    if overlay.get("room", start.room) != start.room:
         raise ConfigError(
             f"the configuration file is of room '{overlay['room']}', but preset '{preset.name}' is of room "
-            f"'{base.room}'; name a preset of that room"
+            f"'{start.room}'; name a preset of that room"
         )
-    return base
+    return start, base
 
 
 def _asked(request: RunRequest, dataset: Dataset, is_conditional: bool) -> dict[str, Any]:
