@@ -85,7 +85,7 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         limits = {"resolution": ">= 1", "channels": ">= 1, <= 4", "c_dim": ">= 0", "subset": ">= 1"}
-        check_limits(self, "data", **limits, workers=">= 0", cache_mb=">= 0")
+        check_limits(self, "data", **limits, workers=">= 1", cache_mb=">= 0")
 
 
 @dataclass(frozen=True, kw_only=True)
