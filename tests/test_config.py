@@ -290,7 +290,7 @@ def test_a_configuration_without_a_known_room_says_which_there_are() -> None:
         ("data.resolution", [64, 0], ">= 1"),
         ("data.channels", 5, ">= 1, <= 4"),
         ("data.subset", 0, ">= 1"),
-        ("data.workers", -1, ">= 0"),
+        ("data.workers", 0, ">= 1"),
         ("optimizer.g_lr", -0.1, ">= 0"),
         ("optimizer.beta1", 1.0, ">= 0, < 1"),
         ("optimizer.eps", 0.0, "> 0"),
