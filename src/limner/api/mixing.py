@@ -7,7 +7,7 @@ the rest, as in the paper; a generator with at most 8 layers is divided into thi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,6 +126,20 @@ def mix(
 
     heads = {seed: draw(code, seed) for seed, code in ws.items()}
     cells = [[draw(mixed(ws[row], ws[col], chosen), row) for col in col_seeds] for row in row_seeds]
+    paths = _write(target, heads, cells, row_seeds, col_seeds)
+    if target.suffix.lower() != ".png":
+        record_command(target, command)
+    return Mixture(layers=chosen, paths=paths)
+
+
+def _write(
+    target: Path,
+    heads: Mapping[int, Image.Image],
+    cells: Sequence[Sequence[Image.Image]],
+    row_seeds: Sequence[int],
+    col_seeds: Sequence[int],
+) -> list[Path]:
+    """Write the sheet, and into a folder every picture before it."""
     sheet = labelled_sheet(
         cells,
         [heads[seed] for seed in row_seeds],
@@ -134,14 +148,12 @@ def mix(
         column_captions=[str(seed) for seed in col_seeds],
     )
     if target.suffix.lower() == ".png":
-        return Mixture(layers=chosen, paths=[save_png(sheet, target)])
+        return [save_png(sheet, target)]
     pictures = {f"{seed}-{seed}.png": picture for seed, picture in heads.items()}
     for row, line in zip(row_seeds, cells, strict=True):
         pictures |= {f"{row}-{col}.png": picture for col, picture in zip(col_seeds, line, strict=True)}
     paths = [save_png(picture, target / name) for name, picture in pictures.items()]
-    paths.append(save_png(sheet, target / "grid.png"))
-    record_command(target, command)
-    return Mixture(layers=chosen, paths=paths)
+    return [*paths, save_png(sheet, target / "grid.png")]
 
 
 def mixed(row: Tensor, col: Tensor, layers: Sequence[int]) -> Tensor:

@@ -98,7 +98,8 @@ def configure(request: RunRequest) -> Plan:
         DataError: the pictures cannot be read or do not fit.
     """
     overlay = _read_files(request.files)
-    existing = _run_in(request.run_dir)
+    run_dir = None if request.run_dir is None else expand(request.run_dir)
+    existing = _run_in(run_dir)
     resumed = None if request.preset or request.files else existing
     if request.init_from is not None and existing is None:
         find_snapshot(request.init_from)
@@ -126,8 +127,8 @@ def configure(request: RunRequest) -> Plan:
         config = with_changes(run_config_from_dict(values), request.settings)
         _check_parts(config)
         check_batch(config, request.num_processes)
-        if request.run_dir is not None:
-            check_folder(request.run_dir, config)
+        if run_dir is not None:
+            check_folder(run_dir, config)
         _check_data(config, dataset, path)
     finally:
         dataset.close()

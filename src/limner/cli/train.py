@@ -160,8 +160,8 @@ def train(options: Annotated[TrainOptions, Parameter(name="*")] = TrainOptions()
             num_processes=num_processes,
             files=tuple(Path(file) for file in options.config),
             settings={**_flag_settings(options), **_set_settings(options.set)},
-            run_dir=None if out is None else Path(out).expanduser(),
-            init_from=None if init_from is None else Path(init_from).expanduser(),
+            run_dir=None if out is None else Path(out),
+            init_from=None if init_from is None else Path(init_from),
         )
     )
     if plan.data_note:
