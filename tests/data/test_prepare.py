@@ -133,6 +133,7 @@ def test_every_kind_of_trouble_is_handled_and_counted(pictures: Pictures):
     text = "\n".join(summary.lines())
     assert "9 pictures of 16x16" in text
     assert "3 left out: broken picture: bad/cut.jpg (" in text
+    assert text.count("(") == text.count(")")
     assert "2 of several frames, the first is used" in text
 
 

@@ -269,8 +269,7 @@ def _write(
 def _note_error(name: str, error: decode.PictureError, config: PrepareConfig, summary: PrepareSummary) -> None:
     if config.on_error == "fail":
         raise DataError(f"cannot use '{name}': {error}; correct it, or leave such pictures out with --on-error skip")
-    detail = str(error).removeprefix(error.reason).strip(" ()")
-    summary.skip(error.reason, f"{name} ({detail})" if detail else name)
+    summary.skip(error.reason, name + str(error).removeprefix(error.reason))
 
 
 Converted = tuple[bytes, list[str]]
