@@ -94,9 +94,9 @@ def _apply(x: Tensor, kernel: Tensor, up: int, down: int, padding: Padding) -> T
             return F.conv2d(x, flipped, stride=down, padding=left, groups=channels)
         return F.conv2d(F.pad(x, padding), flipped, stride=down, groups=channels)
     # A transposed convolution gives every output whose window touches the picture; padding crops or extends that.
-    full = F.conv_transpose2d(x, weight.contiguous(), stride=up, groups=channels)
+    full = F.conv_transpose2d(x, weight.contiguous(), stride=up, output_padding=up - 1, groups=channels)
     margin = k - 1
-    full = F.pad(full, (left - margin, right - margin + up - 1, top - margin, bottom - margin + up - 1))
+    full = F.pad(full, (left - margin, right - margin, top - margin, bottom - margin))
     return full[:, :, ::down, ::down].contiguous(memory_format=_format(x)) if down > 1 else full
 
 
