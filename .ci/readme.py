@@ -29,7 +29,10 @@ def blocks(text: str) -> list[tuple[str, str]]:
 def commands(content: str) -> list[str]:
     """Return the commands of limner in a console block, shortened."""
     lines = [line.removeprefix("$ ") for line in content.splitlines() if line.startswith("$ limner ")]
-    return [re.sub(r"--kimg \S+", f"--kimg {KIMG}", line) for line in lines]
+    return [
+        re.sub(r" --kimg \S+", "", line) + (f" --kimg {KIMG}" if line.startswith("limner train") else "")
+        for line in lines
+    ]
 
 
 def make_photos(folder: Path) -> None:
