@@ -1,7 +1,7 @@
 """Leaky ReLU with the gain of StyleGAN2, fused with what comes before it.
 
 Source: StyleGAN2 paper, Section 2.1 and Figure 2 (bias and noise outside the style block); gain sqrt(2) after the
-activation (`facts`, StyleGAN2 networks). Leaky ReLU is positively homogeneous, gain lrelu(x) = lrelu(gain x), so gains
+activation (official StyleGAN2 networks). Leaky ReLU is positively homogeneous, gain lrelu(x) = lrelu(gain x), so gains
 are folded into scales, noise and bias before the activation and cost nothing.
 """
 

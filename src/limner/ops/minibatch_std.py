@@ -1,6 +1,6 @@
 """Minibatch standard deviation.
 
-Source: ProGAN paper, Section 3; group size 4 and strided groups from `facts` (ProGAN networks). Deviation: a batch that
+Source: ProGAN paper, Section 3; group size 4 and strided groups as in the official networks. Deviation: a batch that
 the group size does not divide uses the largest smaller group that does, so any batch works.
 """
 

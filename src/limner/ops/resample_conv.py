@@ -1,6 +1,6 @@
 """Convolutions that resample: upsampling by a transposed, downsampling by a strided convolution, with FIR filtering.
 
-Source: StyleGAN2 paper, Appendix B; paddings from `facts` (StyleGAN2 networks). Filtering commutes with the
+Source: StyleGAN2 paper, Appendix B; paddings of the official networks. Filtering commutes with the
 convolution, so the filter runs where there are fewer pixels or channels to touch.
 """
 

@@ -1,6 +1,6 @@
 """Upsample, pad, filter with an FIR kernel, downsample: the resampling of StyleGAN2.
 
-Source: StyleGAN2 paper, Appendix B (bilinear filtering by [1, 3, 3, 1]); `facts` on paddings.
+Source: StyleGAN2 paper, Appendix B (bilinear filtering by [1, 3, 3, 1]); paddings of the official networks.
 The backward of the operation is the same operation with the roles of `up` and `down` exchanged and the kernel flipped,
 so the autograd function calls itself and is closed under differentiation of any order. Zero-insertion is never
 materialised: upsampling is a depthwise transposed convolution, downsampling a depthwise strided one.

@@ -46,7 +46,7 @@ def seed_to_noises(seed: int, z_dim: int, shapes: Sequence[Resolution]) -> list[
     """Return noise maps that depend on the seed alone: one [1, 1, H, W] per shape, float32 on the CPU.
 
     The numbers continue the stream that gave the seed's z, so a map is independent of z; this is the order the
-    StyleGAN2 generating script used (`facts`, StyleGAN2: noise is set from the same stream after z was drawn).
+    StyleGAN2 generating script used (noise is set from the same stream after z was drawn).
 
     Raises:
         ConfigError: a seed out of range (0 to 2^32 - 1).

@@ -1,6 +1,6 @@
 """Moving average of the generator's weights.
 
-Source: ProGAN paper, Section 6.2; half-life form and ramp-up from `facts` (StyleGAN2-ADA training).
+Source: ProGAN paper, Section 6.2; half-life form and ramp-up as in official StyleGAN2-ADA training.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ class Moment:
 def moment(config: RunConfig, nimg: int) -> Moment:
     """Return the settings after `nimg` images.
 
-    The learning rate rises as exp(-5 (1 - p)^2) with p the elapsed part of the ramp-up (`facts`, ProGAN training).
+    The learning rate rises as exp(-5 (1 - p)^2) with p the elapsed part of the ramp-up (official ProGAN training).
     """
     rampup = config.schedule.lr_rampup_kimg * 1000
     lr_scale = 1.0 if nimg >= rampup else math.exp(-5 * (1 - nimg / rampup) ** 2)

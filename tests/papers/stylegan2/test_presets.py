@@ -8,7 +8,7 @@ from limner.config import RunConfig
 from limner.papers.base import PresetRequest
 from limner.papers.stylegan2 import PRESETS, Discriminator, Generator
 
-# StyleGAN2 (`facts` 3.3): no ramp-up, no augmentation. StyleGAN2-ADA (`facts` 3.4).
+# Official StyleGAN2 settings: no ramp-up, no augmentation. Then StyleGAN2-ADA's.
 #           native, kimg, batch, mbstd, channel base, lr, gamma, ema kimg, ramp, mapping layers, augment
 TABLE = {
     "stylegan2-config-e": (1024, 25000, 32, 4, 16384, 0.002, 100, 10, None, 8, "none"),

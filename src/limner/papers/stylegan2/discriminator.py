@@ -1,7 +1,7 @@
 """The discriminator of StyleGAN2.
 
 Source: StyleGAN2 paper, Section 4 and Figure 7 (architectures); ProGAN paper, Section 3 (minibatch standard deviation);
-conditioning by projection from `facts` (StyleGAN2-ADA networks: mapped label, scalar product, 1/sqrt(width)).
+conditioning by projection as StyleGAN2-ADA's official networks do (mapped label, scalar product, 1/sqrt(width)).
 
 Deviations:
 - The factor 1/sqrt(2) of a residual sum is folded into its two branches.

@@ -1,7 +1,7 @@
 """The generator of StyleGAN2: mapping network, synthesis network, truncation.
 
 Source: StyleGAN2 paper, Section 2 (weight demodulation, noise and bias outside the style block) and Section 4 with
-Figure 7 (architectures `orig`, `skip`, `resnet`); layer indices and initial values from `facts`.
+Figure 7 (architectures `orig`, `skip`, `resnet`); layer indices and initial values of the official networks.
 
 Deviations:
 - Noise strength and bias gains are folded before the activation; the arithmetic is the same up to rounding.
@@ -65,7 +65,7 @@ class GeneratorConfig:
     conv_clamp: float = 256.0
     """Limit of activations in half-precision layers."""
     w_avg_beta: float = 0.995
-    """Decay of the average of w (`facts`, StyleGAN: 0.995)."""
+    """Decay of the average of w (official StyleGAN networks: 0.995)."""
 
     def __post_init__(self) -> None:
         sizes = dict.fromkeys(("img_resolution", "z_dim", "w_dim", "channel_base", "channel_max"), ">= 1")

@@ -1,7 +1,7 @@
 """The mapping network of StyleGAN2.
 
-Source: StyleGAN paper, Section 2 and Appendix C (8 layers, learning rate multiplier 0.01); conditioning from `facts`
-(StyleGAN2-ADA networks: separate normalisation; StyleGAN2 TensorFlow networks: joint normalisation).
+Source: StyleGAN paper, Section 2 and Appendix C (8 layers, learning rate multiplier 0.01); conditioning as in the
+official networks (StyleGAN2-ADA: separate normalisation; StyleGAN2 in TensorFlow: joint normalisation).
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class ObjectiveConfig:
     pl_weight: float = 2.0
     """Weight of path length regularization; 0: off."""
     pl_interval: int = 4
-    """Iterations between path length steps (`facts`, StyleGAN2 training: 4)."""
+    """Iterations between path length steps (official StyleGAN2 training: 4)."""
     pl_decay: float = 0.01
     """Speed of the moving average of path lengths."""
     pl_batch_shrink: int = 2

@@ -1,7 +1,7 @@
 """The published configurations of StyleGAN2 and StyleGAN2-ADA, and one that trains on a CPU in minutes.
 
-Sources: StyleGAN2 paper, Table 1 (rungs E, F) and Appendix B; `facts` section 3.3 (official settings of E and F) and
-section 3.4 (ADA's `auto` formula, `paper256`, `paper512`, `paper1024`, `cifar`).
+Sources: StyleGAN2 paper, Table 1 (rungs E, F) and Appendix B; the official settings of E and F, and
+of StyleGAN2-ADA (the `auto` formula, `paper256`, `paper512`, `paper1024`, `cifar`).
 
 Rule for other resolutions: a preset published at one resolution keeps the width of its finest layer, so `channel_base`
 is scaled by resolution / native resolution; `generator.channel_base` says what came out. `stylegan2-ada-auto` is a
