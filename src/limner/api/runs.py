@@ -36,7 +36,7 @@ from limner.training.run_folder import check_batch, check_folder
 
 DEFAULT_PRESET = "stylegan2-ada-auto"
 FINE_TUNING = {"augment": {"speed_kimg": 100.0}, "ema": {"rampup": None}}
-"""What changes when a run starts from trained networks (official ADA settings: p moves faster, the average has no ramp-up)."""
+"""What changes when a run starts from trained networks (official ADA: p moves faster, the average has no ramp-up)."""
 
 
 @dataclass(frozen=True, kw_only=True)
