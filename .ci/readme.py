@@ -17,7 +17,8 @@ import sys
 from pathlib import Path
 
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-KIMG = "0.128"
+KIMG = "0.5"
+"""Longer than the demo before it, so that its run goes on."""
 NUM_PHOTOS = 200
 
 
