@@ -105,12 +105,14 @@ def seed_list(seeds: str | Sequence[int]) -> list[int]:
     return numbers
 
 
-def parse_label(text: str) -> int | list[float]:
-    """Read a label: the number of a class, or a vector as numbers with commas between.
+def parse_label(text: str | None) -> int | list[float] | None:
+    """Read a label: the number of a class, or a vector as numbers with commas between; None stays None.
 
     Raises:
         ConfigError: it is neither.
     """
+    if text is None:
+        return None
     try:
         return [float(part) for part in text.split(",")] if "," in text else int(text)
     except ValueError:

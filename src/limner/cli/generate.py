@@ -48,7 +48,7 @@ def generate(
             truncation_psi=trunc,
             truncation_cutoff=cutoff,
             noise_mode=noise,
-            label=None if label is None else api.parse_label(label),
+            label=api.parse_label(label),
             grid=grid,
             device=device,
             command=command_line(),

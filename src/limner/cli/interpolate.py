@@ -56,7 +56,7 @@ def interpolate(
             truncation_psi=trunc,
             truncation_cutoff=cutoff,
             noise_mode=noise,
-            label=None if label is None else api.parse_label(label),
+            label=api.parse_label(label),
             device=device,
             progress=progress,
         )

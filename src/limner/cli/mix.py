@@ -53,7 +53,7 @@ def mix(
             truncation_psi=trunc,
             truncation_cutoff=cutoff,
             noise_mode=noise,
-            label=None if label is None else api.parse_label(label),
+            label=api.parse_label(label),
             device=device,
             command=command_line(),
             progress=progress,

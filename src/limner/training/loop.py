@@ -220,7 +220,7 @@ def _iterate(run: _Run, phases: Sequence[Phase]) -> None:
     config, state = run.config, run.state
     now = moment(config, state.nimg)
     for name, optimizer in state.optimizers.items():
-        optimizer.param_groups[0]["lr"] = base_lr(config, name, list(phases)) * now.lr_scale
+        optimizer.param_groups[0]["lr"] = base_lr(config, name, phases) * now.lr_scale
     pixels, labels = next(run.loader)
     images = pixels.to(run.device).float() / 127.5 - 1
     c = labels.to(run.device) if labels is not None and config.data.cond else None

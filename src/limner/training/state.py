@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,19 +84,19 @@ def initial_state(config: RunConfig, context: ObjectiveContext, device: torch.de
     )
 
 
-def base_lr(config: RunConfig, name: str, phases: list[Phase]) -> float:
+def base_lr(config: RunConfig, name: str, phases: Sequence[Phase]) -> float:
     """Learning rate of a module, corrected for lazy regularization (StyleGAN2 paper, Appendix B)."""
     lr = config.optimizer.g_lr if name == "G" else config.optimizer.d_lr
     return lr * lazy_ratio(name, phases)
 
 
-def lazy_ratio(name: str, phases: list[Phase]) -> float:
+def lazy_ratio(name: str, phases: Sequence[Phase]) -> float:
     """k / (k + 1) for a module regularized every k iterations; 1 without lazy regularization."""
     interval = max((phase.interval for phase in phases if phase.module == name), default=1)
     return interval / (interval + 1) if interval > 1 else 1.0
 
 
-def _optimizer(config: RunConfig, name: str, module: torch.nn.Module, phases: list[Phase]) -> torch.optim.Optimizer:
+def _optimizer(config: RunConfig, name: str, module: torch.nn.Module, phases: Sequence[Phase]) -> torch.optim.Optimizer:
     ratio = lazy_ratio(name, phases)
     betas = (config.optimizer.beta1**ratio, config.optimizer.beta2**ratio)
     return torch.optim.Adam(
