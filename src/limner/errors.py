@@ -30,6 +30,10 @@ class CheckpointError(LimnerError):
     """A checkpoint or training state is missing, damaged, of another kind, or does not fit the network."""
 
 
+class WeightsError(LimnerError):
+    """The weight file of a feature network is missing, damaged or another one, or cannot be fetched."""
+
+
 class NonFiniteError(LimnerError):
     """Training met a NaN or an infinity; the message names the phase."""
 

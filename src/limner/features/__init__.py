@@ -1,0 +1,1 @@
+"""Networks that see: from pictures to features for metrics, and to perceptual distances."""
