@@ -5,8 +5,11 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+USES_REAL_LOGITS = False
+"""Whether the generator's loss compares with the logits of real pictures."""
 
-def generator_loss(fake_logits: Tensor) -> Tensor:
+
+def generator_loss(fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
     """Mean of -log sigmoid(D(fake)) over logits [N, 1]."""
     return F.softplus(-fake_logits).mean()
 

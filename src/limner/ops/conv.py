@@ -51,19 +51,22 @@ def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, stride: int
     return _Convolution.apply(x, weight, bias, stride, padding, False, (0, 0))
 
 
-def conv_transpose2d(x: Tensor, weight: Tensor, *, stride: int = 1, padding: int = 0) -> Tensor:
-    """Apply the adjoint of `conv2d` in its first argument.
+def conv_transpose2d(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, *, stride: int = 1, padding: int = 0
+) -> Tensor:
+    """Apply the adjoint of `conv2d` in its first argument, and add a bias.
 
     Args:
         x: [N, I, H, W].
         weight: [I, O, kh, kw].
+        bias: [O] or None.
         stride: step of the convolution this is the adjoint of.
         padding: padding of the convolution this is the adjoint of.
 
     Returns:
         [N, O, H', W'] with H' = (H - 1) stride - 2 padding + kh.
     """
-    return _Convolution.apply(x, weight, None, stride, padding, True, (0, 0))
+    return _Convolution.apply(x, weight, bias, stride, padding, True, (0, 0))
 
 
 class _Convolution(torch.autograd.Function):

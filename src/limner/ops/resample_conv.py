@@ -1,14 +1,19 @@
-"""Convolutions that resample: upsampling by a transposed, downsampling by a strided convolution, with FIR filtering.
+"""Convolutions that resample: upsampling by a transposed, downsampling by a strided convolution.
 
-Source: StyleGAN2 paper, Appendix B; paddings of the official networks. Filtering commutes with the
+Source: with FIR filtering, StyleGAN2 paper, Appendix B; paddings of the official networks. Filtering commutes with the
 convolution, so the filter runs where there are fewer pixels or channels to touch.
+With nearest-neighbour upsampling and box downsampling, ProGAN paper, Section 2 and Appendix A. Upsampled pixels come in
+2 x 2 blocks, so weights that meet the same block add up; so do those of a 2 x 2 mean. Merging them gives one kernel of
+(k + 1) x (k + 1) with stride 2: exact, at (k + 1)^2 / (2 k)^2 of the multiplications.
 """
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from limner.ops.conv import conv2d, conv_transpose2d
+from limner.ops.growing import downsample_box, upsample_nearest
 from limner.ops.upfirdn2d import downsample2d, upfirdn2d, upsample2d
 
 
@@ -50,3 +55,46 @@ def downsample_conv2d(x: Tensor, weight: Tensor, kernel: Tensor, bias: Tensor | 
     p = (kernel.shape[0] - 2) + (k - 1)
     before, after = (p + 1) // 2, p // 2
     return conv2d(upfirdn2d(x, kernel, padding=(before, after, before, after)), weight, bias, stride=2)
+
+
+def upsample_nearest_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, fused: bool = True) -> Tensor:
+    """Repeat every pixel 2 x 2, then correlate with `weight`.
+
+    Args:
+        x: [N, I, H, W].
+        weight: [O, I, k, k] with odd k.
+        bias: [O] or None.
+        fused: as one transposed convolution with the merged kernel; False: in the two steps. The result is the same.
+
+    Returns:
+        A fresh tensor [N, O, 2 H, 2 W].
+    """
+    padding = weight.shape[-1] // 2
+    if not fused:
+        return conv2d(upsample_nearest(x), weight, bias, padding=padding)
+    merged = _merge(weight.flip((2, 3))).transpose(0, 1)  # [I, O, k + 1, k + 1]
+    return conv_transpose2d(x, merged, bias, stride=2, padding=padding)
+
+
+def conv2d_downsample_box(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, fused: bool = True) -> Tensor:
+    """Correlate with `weight`, then take the mean of every 2 x 2 pixels.
+
+    Args:
+        x: [N, I, H, W] with even H and W.
+        weight: [O, I, k, k] with odd k.
+        bias: [O] or None.
+        fused: as one strided convolution with the merged kernel; False: in the two steps. The result is the same.
+
+    Returns:
+        A fresh tensor [N, O, H / 2, W / 2].
+    """
+    padding = weight.shape[-1] // 2
+    if not fused:
+        return downsample_box(conv2d(x, weight, bias, padding=padding))
+    return conv2d(x, _merge(weight / 4), bias, stride=2, padding=padding)
+
+
+def _merge(weight: Tensor) -> Tensor:
+    """Sum of the four copies of the kernels [..., k, k] shifted by 0 or 1 pixel in both directions, [..., k+1, k+1]."""
+    rows = F.pad(weight, (0, 0, 0, 1)) + F.pad(weight, (0, 0, 1, 0))
+    return F.pad(rows, (0, 1)) + F.pad(rows, (1, 0))

@@ -59,6 +59,12 @@ def downsample2d(x: Tensor, kernel: Tensor, factor: int = 2) -> Tensor:
     return upfirdn2d(x, kernel, down=factor, padding=(before, after, before, after))
 
 
+def blur2d(x: Tensor, kernel: Tensor) -> Tensor:
+    """Filter every channel of [N, C, H, W] with an odd kernel [K, K], with zeros beyond the edges; the size is kept."""
+    margin = kernel.shape[0] // 2
+    return upfirdn2d(x, kernel, padding=(margin, margin, margin, margin))
+
+
 class _Upfirdn2d(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, kernel: Tensor, up: int, down: int, padding: Padding) -> Tensor:
