@@ -89,6 +89,24 @@ def synthesis(
     return image
 
 
+def growing_synthesis(
+    state: State, ws: Tensor, noises: Sequence[Tensor | None], *, blocks: Sequence[str], lod: float
+) -> Tensor:
+    """ProGAN paper, Figure 2 (a to c): full-size pictures of all levels, of which the two that lod is between mix."""
+    root, pictures = "synthesis_network", []
+    x = state[f"{root}.{blocks[0]}.const"].expand(ws.shape[0], -1, -1, -1)
+    for level, block in enumerate(blocks):
+        name = f"{root}.{block}"
+        if level:
+            x = synthesis_layer(state, f"{name}.conv0", x, ws[:, 2 * level - 1], noises[2 * level - 1], 2)
+        x = synthesis_layer(state, f"{name}.conv1", x, ws[:, 2 * level], noises[2 * level], 1)
+        size = 2 ** (len(blocks) - 1 - level)
+        rgb = torgb(state, f"{name}.torgb", x, ws[:, 2 * level + 1])
+        pictures.insert(0, rgb.repeat_interleave(size, 2).repeat_interleave(size, 3))
+    finer, coarser = pictures[math.floor(lod)], pictures[math.ceil(lod)]
+    return finer + (coarser - finer) * (lod - math.floor(lod))
+
+
 def discriminator(
     state: State,
     images: Tensor,
@@ -98,8 +116,12 @@ def discriminator(
     blocks: Sequence[str],
     group: int,
     num_features: int,
+    coarse: float = 0.0,
 ) -> Tensor:
-    """StyleGAN2 paper, Figure 7, with minibatch standard deviation and projection on the mapped label."""
+    """StyleGAN2 paper, Figure 7, with minibatch standard deviation and projection on the mapped label.
+
+    `coarse` is the weight of pictures averaged over 2x2 pixels, seen by the second block, in what the first one made.
+    """
 
     def act(name: str, y: Tensor) -> Tensor:
         return plain.leaky_relu(y + state[f"{name}.bias"][:, None, None])
@@ -108,7 +130,10 @@ def discriminator(
         return act(f"{block}.fromrgb", convolution(state, f"{block}.fromrgb", image))
 
     image, x = images, None
-    for block in [*blocks, "b4"]:
+    for index, block in enumerate([*blocks, "b4"]):
+        if index == 1 and coarse:
+            image = sum(images[:, :, i::2, j::2] for i in (0, 1) for j in (0, 1)) / 4
+            x = x + (fromrgb(block) - x) * coarse
         if x is None or architecture == "skip":
             x = fromrgb(block) if x is None else x + fromrgb(block)
         if block == "b4":

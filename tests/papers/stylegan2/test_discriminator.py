@@ -24,7 +24,12 @@ def count(network: torch.nn.Module) -> int:
 
 
 def plain_logits(
-    discriminator: Discriminator, state: dict[str, Tensor], images: Tensor, c: Tensor | None, group: int
+    discriminator: Discriminator,
+    state: dict[str, Tensor],
+    images: Tensor,
+    c: Tensor | None,
+    group: int,
+    lod: float = 0.0,
 ) -> Tensor:
     config = discriminator.config
     return plain_networks.discriminator(
@@ -32,9 +37,10 @@ def plain_logits(
         images,
         c,
         architecture=config.architecture,
-        blocks=discriminator.blocks,
+        blocks=discriminator.blocks[int(lod) :],
         group=group,
         num_features=config.mbstd_features,
+        coarse=lod % 1,
     )
 
 
@@ -88,6 +94,90 @@ def test_the_gradient_of_r1_equals_that_of_the_plain_network(make_d: MakeD, arch
     )
     for name, mine, other in zip(parameters, ours, theirs, strict=True):
         torch.testing.assert_close(mine, other, msg=lambda text, name=name: f"{name}: {text}")
+
+
+@pytest.mark.parametrize("resolution", [(16, 16), (24, 16)])
+@pytest.mark.parametrize("lod", [0, 0.25, 1, 1.5, 2])
+def test_a_growing_discriminator_gives_the_logits_of_the_plain_network_at_every_level(
+    make_d: MakeD, lod: float, resolution: tuple[int, int]
+) -> None:
+    discriminator = make_d(architecture="orig", growing=True, img_resolution=resolution, c_dim=3)
+    height, width = resolution
+    images = torch.randn(8, 3, height >> int(lod), width >> int(lod)).double()
+    c = torch.eye(3)[[0, 1, 2, 0, 1, 1, 2, 0]].double()
+    logits = discriminator(images, c, lod=lod)
+    assert logits.shape == (8, 1)
+    torch.testing.assert_close(logits, plain_logits(discriminator, discriminator.state_dict(), images, c, 4, lod))
+
+
+def test_the_gradient_of_r1_within_a_fade_equals_that_of_the_plain_network(make_d: MakeD) -> None:
+    discriminator = make_d(architecture="orig", growing=True)
+    images = torch.randn(4, 3, 8, 8).double().requires_grad_()
+    parameters = dict(discriminator.named_parameters())
+    penalty = r1_penalty(discriminator(images, lod=1.5), images)
+    logits = plain_logits(discriminator, parameters, images, None, 4, 1.5)
+    (inner,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    expected = inner.square().sum((1, 2, 3))
+    torch.testing.assert_close(penalty, expected)
+    ours, theirs = (
+        torch.autograd.grad(values.mean(), parameters.values(), materialize_grads=True)
+        for values in (penalty, expected)
+    )
+    for name, mine, other in zip(parameters, ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other, msg=lambda text, name=name: f"{name}: {text}")
+
+
+@pytest.mark.parametrize("level", [1, 2])
+def test_a_fade_begins_and_ends_without_a_jump(make_d: MakeD, level: int) -> None:
+    """A picture made of 2x2 blocks is worth as much at the start of a fade as its half was before."""
+    discriminator = make_d(architecture="orig", growing=True)
+    half = torch.randn(4, 3, 16 >> level, 16 >> level).double()
+    images = half.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    before, start = discriminator(half, lod=level), discriminator(images, lod=level - 1e-9)
+    end, after = discriminator(images, lod=level - 1 + 1e-9), discriminator(images, lod=level - 1)
+    torch.testing.assert_close(start, before, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(end, after, rtol=1e-6, atol=1e-6)
+    assert not torch.allclose(before, after, rtol=1e-3)
+
+
+def test_a_level_of_detail_and_pictures_that_do_not_fit_it_are_refused(make_d: MakeD) -> None:
+    growing = make_d(architecture="orig", growing=True)
+    with pytest.raises(ShapeError, match=r"expects pictures of \[N, 3, 8, 8\], got \[2, 3, 16, 16\]"):
+        growing(torch.zeros(2, 3, 16, 16), lod=1.5)
+    with pytest.raises(ConfigError, match=r"lod: got 3, expected 0 \(full resolution\) to 2"):
+        growing(torch.zeros(2, 3, 2, 2), lod=3)
+    with pytest.raises(ConfigError, match="lod: got 1, expected 0: this discriminator does not grow"):
+        make_d()(torch.zeros(2, 3, 8, 8), lod=1)
+
+
+@pytest.mark.parametrize("architecture", ["skip", "resnet"])
+def test_only_the_original_architecture_grows(architecture: str) -> None:
+    with pytest.raises(ConfigError, match=rf"discriminator\.growing: got true with architecture '{architecture}'"):
+        DiscriminatorConfig(architecture=architecture, growing=True)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"architecture": "orig"}, "16.fromrgb 16.conv0 16.conv1 8.conv0 8.conv1 4.conv 4.fc 4.out"),
+        (
+            {"architecture": "orig", "growing": True},
+            "16.fromrgb 16.conv0 16.conv1 8.fromrgb 8.conv0 8.conv1 4.fromrgb 4.conv 4.fc 4.out",
+        ),
+        (
+            {"architecture": "skip"},
+            "16.fromrgb 16.conv0 16.conv1 8.fromrgb 8.conv0 8.conv1 4.fromrgb 4.conv 4.fc 4.out",
+        ),
+        (
+            {"architecture": "resnet", "c_dim": 3},
+            "16.fromrgb 16.conv0 16.conv1 16.skip 8.conv0 8.conv1 8.skip 4.conv 4.fc 4.out",
+        ),
+    ],
+)
+def test_layers_freeze_from_the_picture_inwards(make_d: MakeD, settings: dict, expected: str) -> None:
+    discriminator = make_d(**settings)
+    names = {module: name.removeprefix("b") for name, module in discriminator.named_modules()}
+    assert [names[layer] for layer in discriminator.freezable_layers()] == expected.split()
 
 
 def test_single_precision_is_within_rounding_of_double(make_d: MakeD) -> None:

@@ -28,6 +28,12 @@ def plain_images(generator: Generator, state: dict[str, Tensor], ws: Tensor, noi
     return plain_networks.synthesis(state, ws, noises, architecture=architecture, blocks=blocks)
 
 
+def plain_growing(
+    generator: Generator, state: dict[str, Tensor], ws: Tensor, noises: list[Tensor], lod: float
+) -> Tensor:
+    return plain_networks.growing_synthesis(state, ws, noises, blocks=generator.synthesis_network.blocks, lod=lod)
+
+
 def noises_for(generator: Generator, count: int) -> list[Tensor]:
     return [torch.randn(count, 1, *shape).double() for shape in generator.noise_shapes]
 
@@ -108,6 +114,96 @@ def test_the_three_architectures_have_different_parts_and_pictures(make_g: MakeG
     images = [g.synthesis(torch.ones(1, 6, 5).double()) for g in made.values()]
     assert not torch.allclose(images[0], images[1])
     assert not torch.allclose(images[0], images[2])
+
+
+@pytest.mark.parametrize("resolution", [(16, 16), (24, 16), (12, 20)])
+@pytest.mark.parametrize("lod", [0, 0.25, 1, 1.5, 2])
+def test_a_growing_generator_makes_the_pictures_of_the_plain_network_at_every_level(
+    make_g: MakeG, lod: float, resolution: tuple[int, int]
+) -> None:
+    generator = make_g(architecture="orig", growing=True, img_resolution=resolution, img_channels=2)
+    ws, noises = torch.randn(3, 6, 5).double(), noises_for(generator, 3)
+    expected = plain_growing(generator, generator.state_dict(), ws, noises, lod)
+    for given in (noises, noises[: 5 - 2 * int(lod)]):  # maps of all layers, or of those in use
+        got = generator.synthesis(ws, noises=given, lod=lod)
+        assert got.shape == (3, 2, *resolution)
+        torch.testing.assert_close(got, expected)
+    size = tuple(side >> int(lod) for side in resolution)
+    assert generator.synthesis_network(ws, noises, lod).shape == (3, 2, *size)
+
+
+@pytest.mark.parametrize("lod", [0.0, 1.5])
+def test_the_path_length_s_gradient_of_a_growing_generator_equals_that_of_the_plain_network(
+    make_g: MakeG, lod: float
+) -> None:
+    generator = make_g(architecture="orig", growing=True)
+    ws, noises = torch.randn(2, 6, 5).double().requires_grad_(), noises_for(generator, 1)
+    probe = torch.randn(2, 3, 16, 16).double()
+    parameters = dict(generator.synthesis_network.named_parameters(prefix="synthesis_network"))
+    gradients = []
+    for images in (
+        generator.synthesis(ws, noises=noises, lod=lod),
+        plain_growing(generator, parameters, ws, noises, lod),
+    ):
+        (inner,) = torch.autograd.grad((images * probe).sum(), ws, create_graph=True)
+        lengths = inner.square().sum(2).mean(1).sqrt()
+        gradients.append(
+            torch.autograd.grad((lengths - 1).square().mean(), parameters.values(), materialize_grads=True)
+        )
+    for name, ours, theirs in zip(parameters, *gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, msg=lambda text, name=name: f"{name}: {text}")
+
+
+def test_a_growing_generator_at_full_resolution_is_the_one_that_does_not_grow(make_g: MakeG) -> None:
+    growing, fixed = make_g(architecture="orig", growing=True), make_g(architecture="orig")
+    fixed.load_state_dict({name: growing.state_dict()[name] for name in fixed.state_dict()})
+    extra = set(growing.state_dict()) - set(fixed.state_dict())
+    assert {name.split(".")[1] for name in extra} == {"b4", "b8"}
+    assert {name.split(".")[2] for name in extra} == {"torgb"}
+    ws = torch.randn(2, 6, 5).double()
+    assert torch.equal(growing.synthesis(ws), fixed.synthesis(ws))
+
+
+@pytest.mark.parametrize("level", [1, 2])
+def test_a_fade_begins_at_the_coarser_picture_and_ends_at_the_finer_one_without_a_jump(
+    make_g: MakeG, level: int
+) -> None:
+    generator, ws = make_g(architecture="orig", growing=True), torch.randn(2, 6, 5).double()
+    coarse, fine = generator.synthesis(ws, lod=level), generator.synthesis(ws, lod=level - 1)
+    size = 2**level
+    assert torch.equal(coarse, coarse[:, :, ::size, ::size].repeat_interleave(size, 2).repeat_interleave(size, 3))
+    for alpha in (1e-6, 0.3, 1 - 1e-6):
+        faded = generator.synthesis(ws, lod=level - alpha)
+        torch.testing.assert_close(faded, coarse + (fine - coarse) * alpha, rtol=1e-9, atol=1e-9)
+
+
+def test_a_growing_generator_makes_by_itself_what_its_weights_are_trained_to(make_g: MakeG) -> None:
+    generator, ws = make_g(architecture="orig", growing=True), torch.randn(2, 6, 5).double()
+    assert torch.equal(generator.synthesis(ws), generator.synthesis(ws, lod=0))
+    generator.lod = 1.5
+    assert torch.equal(generator.synthesis(ws), generator.synthesis(ws, lod=1.5))
+    assert not torch.equal(generator.synthesis(ws), generator.synthesis(ws, lod=0))
+    assert generator.synthesis(ws, noise_mode="random").shape == (2, 3, 16, 16)
+
+
+def test_a_level_of_detail_that_a_generator_does_not_have_is_refused(make_g: MakeG) -> None:
+    ws = torch.zeros(1, 6, 5).double()
+    with pytest.raises(ConfigError, match=r"lod: got 0\.5, expected 0: this generator does not grow; use a growing"):
+        make_g(architecture="orig").synthesis(ws, lod=0.5)
+    growing = make_g(architecture="orig", growing=True)
+    for lod in (-0.5, 2.5):
+        with pytest.raises(ConfigError, match=rf"lod: got {lod}, expected 0 \(full resolution\) to 2"):
+            growing.synthesis(ws, lod=lod)
+    with pytest.raises(ShapeError, match="synthesis expects 5 noise maps"):
+        growing.synthesis(ws, noises=noises_for(growing, 1)[:2], lod=1)
+
+
+@pytest.mark.parametrize("architecture", ["skip", "resnet"])
+def test_only_the_original_architecture_grows(architecture: str) -> None:
+    with pytest.raises(
+        ConfigError, match=rf"generator\.growing: got true with architecture '{architecture}', expected 'orig'"
+    ):
+        GeneratorConfig(architecture=architecture, growing=True)  # type: ignore[arg-type]
 
 
 def inputs_of_layers(generator: Generator, ws: Tensor) -> dict[str, Tensor]:

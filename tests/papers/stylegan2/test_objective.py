@@ -36,7 +36,7 @@ class LinearGenerator(nn.Module):
         z = z if c is None else z + 100 * c.argmax(1, keepdim=True)
         return z[:, None].expand(-1, self.num_ws, -1).clone().requires_grad_()
 
-    def synthesis(self, ws: Tensor, *, noises: list[Tensor]) -> Tensor:
+    def synthesis_network(self, ws: Tensor, noises: list[Tensor], lod: float) -> Tensor:
         self.ws.append(ws)
         return (ws.mean(1) @ self.matrix.t()).reshape(-1, *PIXELS)
 
@@ -51,7 +51,7 @@ class LinearDiscriminator(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(math.prod(PIXELS)).double())
 
-    def forward(self, images: Tensor, c: Tensor | None = None) -> Tensor:
+    def forward(self, images: Tensor, c: Tensor | None = None, *, lod: float = 0.0) -> Tensor:
         return images.flatten(1) @ self.weight[:, None]
 
 
@@ -84,6 +84,50 @@ def test_phases_have_the_papers_names_networks_and_intervals() -> None:
 def test_a_regularizer_of_weight_zero_has_no_phase() -> None:
     assert [phase.name for phase in linear(pl_weight=0.0).phases()] == ["G", "D", "D_r1"]
     assert [phase.name for phase in linear(r1_gamma=0.0).phases()] == ["G", "G_pl", "D"]
+
+
+def test_r1_in_every_iteration_is_a_term_of_d_and_no_phase_of_its_own() -> None:
+    assert [phase.name for phase in linear(r1_interval=1).phases()] == ["G", "G_pl", "D"]
+    objective, plain, batch = linear(r1_interval=1, r1_gamma=3.0), linear(r1_gamma=3.0), batch_of(6)
+    plain.G, plain.D = objective.G, objective.D
+    values = objective.loss_D(batch)
+    without = plain.loss_D(Batch(batch.images, None, SeededDraws(6)))
+    weight = objective.D.weight
+    torch.testing.assert_close(values["loss"], without["loss"] + 3.0 / 2 * weight.square().sum())
+    torch.testing.assert_close(values["r1_penalty"], weight.square().sum())
+    torch.testing.assert_close(gradient(values, weight), gradient(without, weight) + 3.0 * weight)
+    assert "r1_penalty" not in linear(r1_interval=1, r1_gamma=0.0).loss_D(batch_of(6))
+
+
+def test_r1_within_d_and_r1_by_itself_have_the_same_gradient(
+    make_g: Callable[..., Generator], make_d: Callable[..., Discriminator]
+) -> None:
+    images, gradients = torch.randn(4, 3, 16, 16).double(), []
+    for interval in (1, 2):
+        objective = Objective(ObjectiveConfig(r1_interval=interval), make_g(), make_d(), ObjectiveContext()).double()
+        batch = Batch(images, None, SeededDraws(4))
+        loss = objective.loss_D(batch)["loss"]
+        loss = loss if interval == 1 else loss + objective.loss_D_r1(batch)["loss"] / interval
+        gradients.append(torch.autograd.grad(loss, list(objective.D.parameters())))
+    for merged, apart in zip(*gradients, strict=True):
+        torch.testing.assert_close(merged, apart)
+
+
+@pytest.mark.parametrize(("lod", "size"), [(0.0, 16), (0.5, 16), (1.0, 8), (1.5, 8), (2.0, 4)])
+def test_r1_while_growing_is_that_of_pictures_scaled_up_to_full_size(
+    make_g: Callable[..., Generator], make_d: Callable[..., Discriminator], lod: float, size: int
+) -> None:
+    D = make_d(architecture="orig", growing=True)
+    objective = Objective(
+        ObjectiveConfig(r1_gamma=2.0, r1_interval=4), make_g(architecture="orig", growing=True), D, ObjectiveContext()
+    ).double()
+    images = torch.randn(4, 3, size, size).double()
+    full = images.repeat_interleave(16 // size, 2).repeat_interleave(16 // size, 3).requires_grad_()
+    (inner,) = torch.autograd.grad(D(F.avg_pool2d(full, 16 // size), lod=lod).sum(), full)
+    expected = inner.square().sum((1, 2, 3)).mean()
+    values = objective.loss_D_r1(Batch(images, None, SeededDraws(4), lod))
+    torch.testing.assert_close(values["r1_penalty"], expected)
+    torch.testing.assert_close(values["loss"], 2.0 / 2 * 4 * expected)
 
 
 def test_the_loss_of_g_is_the_mean_softplus_of_minus_the_logits_of_its_pictures() -> None:
@@ -189,7 +233,7 @@ def test_fakes_get_labels_of_the_data_set_and_reals_their_own() -> None:
     class Recording(LinearDiscriminator):
         seen: list[Tensor | None] = []  # noqa: RUF012
 
-        def forward(self, images: Tensor, c: Tensor | None = None) -> Tensor:
+        def forward(self, images: Tensor, c: Tensor | None = None, *, lod: float = 0.0) -> Tensor:
             self.seen.append(c)
             return super().forward(images)
 
@@ -205,12 +249,12 @@ def test_fakes_get_labels_of_the_data_set_and_reals_their_own() -> None:
     assert objective.G.ws[0].detach().min() > 150  # the mapping saw the same labels
 
 
-def crossovers(objective: Objective, count: int) -> Counter[int]:
+def crossovers(objective: Objective, count: int, lod: float = 0.0) -> Counter[int]:
     """Index of the first layer that follows the second latent, per batch; num_ws when the batch is not mixed."""
     found: Counter[int] = Counter()
     draws = SeededDraws(2)
     for _ in range(count):
-        objective.loss_G(Batch(torch.zeros(2, *PIXELS).double(), None, draws))
+        objective.loss_G(Batch(torch.zeros(2, *PIXELS).double(), None, draws, lod))
         ws, first, second = objective.G.ws.pop().detach(), *(z for z in draws.normal if z.shape[1:] == (4,))
         draws.normal.clear()
         is_first = (ws == first[:, None]).all(2)
@@ -231,6 +275,22 @@ def test_nine_batches_in_ten_cross_over_at_a_uniform_layer_between_the_first_and
         assert abs(found[layers] - count * probability) < 4 * deviation, layers
 
 
+@pytest.mark.parametrize(("lod", "layers"), [(0.5, {1, 2, 3, 4}), (1.0, {1, 2}), (1.75, {1, 2})])
+def test_crossovers_fall_among_the_layers_in_use(lod: float, layers: set[int]) -> None:
+    assert set(crossovers(linear(style_mixing_prob=1.0), 60, lod)) == layers
+
+
+@pytest.mark.parametrize(("lod", "sides"), [(0.0, [4, 8, 8, 16, 16]), (0.5, [4, 8, 8, 16, 16]), (1.5, [4, 8, 8])])
+def test_noise_is_drawn_for_the_layers_in_use(
+    make_g: Callable[..., Generator], make_d: Callable[..., Discriminator], lod: float, sides: list[int]
+) -> None:
+    networks = [make(architecture="orig", growing=True) for make in (make_g, make_d)]
+    objective = Objective(ObjectiveConfig(style_mixing_prob=0.0), *networks, ObjectiveContext()).double()  # type: ignore[arg-type]
+    draws = SeededDraws(4)
+    objective.loss_G(Batch(torch.zeros(0), None, draws, lod))
+    assert [tuple(drawn.shape) for drawn in draws.normal] == [(4, 6), *[(4, 1, side, side) for side in sides]]
+
+
 def test_mixing_with_certainty_always_crosses_over_and_without_never() -> None:
     assert max(crossovers(linear(style_mixing_prob=1.0), 60)) == 4
     batch = batch_of(2)
@@ -238,21 +298,27 @@ def test_mixing_with_certainty_always_crosses_over_and_without_never() -> None:
     assert [tuple(drawn.shape[1:]) for drawn in batch.draws.normal] == [(4,), (1, 2, 3)]  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("lod", [None, 0.5, 1.0])
 @pytest.mark.parametrize("phase", ["G", "G_pl", "D", "D_r1"])
 def test_shares_of_a_batch_average_to_the_gradients_of_the_whole(
-    make_g: Callable[..., Generator], make_d: Callable[..., Discriminator], phase: str
+    make_g: Callable[..., Generator], make_d: Callable[..., Discriminator], phase: str, lod: float | None
 ) -> None:
-    """Two processes with strided samples, mixing, noise, labels and minibatch statistics compute what one computes."""
+    """Two processes with strided samples, mixing, noise, labels and minibatch statistics compute what one computes.
+
+    With a level of detail the networks grow.
+    """
     labels = torch.eye(3)[[0, 1, 2, 1, 0]].double()
-    images, c = torch.randn(16, 3, 16, 16).double(), labels[torch.arange(16) % 5]
+    side = 16 >> int(lod or 0)
+    images, c = torch.randn(16, 3, side, side).double(), labels[torch.arange(16) % 5]
+    growing = {} if lod is None else {"architecture": "orig", "growing": True}
 
     def gradients(rank: int, world: int) -> list[Tensor]:
         context = ObjectiveContext(reduce_mean=lambda tensor: torch.full_like(tensor, 0.3))
-        networks = make_g(c_dim=3), make_d(c_dim=3)
+        networks = make_g(c_dim=3, **growing), make_d(c_dim=3, **growing)
         objective = Objective(ObjectiveConfig(), *networks, context).double()
         draws = SeededDraws(16, rank=rank, world=world, labels=labels)
         chosen = next(p for p in objective.phases() if p.name == phase)
-        loss = chosen.loss(Batch(images[rank::world], c[rank::world], draws))["loss"]
+        loss = chosen.loss(Batch(images[rank::world], c[rank::world], draws, lod or 0.0))["loss"]
         parameters = list(networks["GD".index(chosen.module)].parameters())
         return list(torch.autograd.grad(loss, parameters, materialize_grads=True))
 

@@ -3,6 +3,7 @@
 from limner.papers.base import Paper
 from limner.papers.stylegan2.discriminator import Discriminator, DiscriminatorConfig
 from limner.papers.stylegan2.generator import Generator, GeneratorConfig
+from limner.papers.stylegan2.ladders import LADDERS
 from limner.papers.stylegan2.objective import Objective, ObjectiveConfig
 from limner.papers.stylegan2.presets import PRESETS
 
@@ -14,6 +15,7 @@ PAPER = Paper(
 )
 
 __all__ = [
+    "LADDERS",
     "PAPER",
     "PRESETS",
     "Discriminator",

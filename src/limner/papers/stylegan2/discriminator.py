@@ -1,7 +1,9 @@
 """The discriminator of StyleGAN2.
 
 Source: StyleGAN2 paper, Section 4 and Figure 7 (architectures); ProGAN paper, Section 3 (minibatch standard deviation);
-conditioning by projection as StyleGAN2-ADA's official networks do (mapped label, scalar product, 1/sqrt(width)).
+conditioning by projection as StyleGAN2-ADA's official networks do (mapped label, scalar product, 1/sqrt(width)). The
+growing discriminator of Table 1, rows B to D, is `orig` with a fromRGB at every resolution, faded as in the ProGAN
+paper, Figure 2.
 
 Deviations:
 - The factor 1/sqrt(2) of a residual sum is folded into its two branches.
@@ -19,10 +21,11 @@ from torch import Tensor, nn
 from limner.config import Resolution, base_grid, check_limits
 from limner.errors import ConfigError, ShapeError
 from limner.ops.equalized import EqualizedConv2d, EqualizedLinear
+from limner.ops.growing import downsample_box, level_of
 from limner.ops.minibatch_std import minibatch_std
 from limner.ops.upfirdn2d import downsample2d, setup_filter
 from limner.papers import base
-from limner.papers.stylegan2.generator import Architecture, num_channels
+from limner.papers.stylegan2.generator import Architecture, check_growing, check_lod, num_channels
 from limner.papers.stylegan2.mapping import MappingNetwork
 
 
@@ -38,6 +41,8 @@ class DiscriminatorConfig:
     """Length of a label; 0: unconditional."""
     architecture: Architecture = "resnet"
     """StyleGAN2 paper, Figure 7."""
+    growing: bool = False
+    """Give every resolution its own fromRGB, so that training can grow (StyleGAN2 paper, Table 1, rows B to D)."""
     channel_base: int = 32768
     """Channels at a resolution are channel_base / resolution, at most channel_max."""
     channel_max: int = 512
@@ -57,6 +62,7 @@ class DiscriminatorConfig:
         sizes = dict.fromkeys(("img_resolution", "channel_base", "channel_max", "mbstd_group"), ">= 1")
         counts = dict.fromkeys(("c_dim", "mapping_layers", "mbstd_features", "num_fp16_res"), ">= 0")
         check_limits(self, "discriminator", **sizes, **counts, img_channels=">= 1, <= 4", conv_clamp="> 0")
+        check_growing(self, "discriminator")
 
 
 class DiscriminatorBlock(nn.Module):
@@ -68,7 +74,7 @@ class DiscriminatorBlock(nn.Module):
         out_channels = num_channels(config.channel_base, config.channel_max, level - 1)
         self.architecture, self.use_fp16 = config.architecture, use_fp16
         clamp = config.conv_clamp
-        if is_first or config.architecture == "skip":
+        if is_first or config.architecture == "skip" or config.growing:
             self.fromrgb = EqualizedConv2d(config.img_channels, channels, 1, clamp=clamp)
         self.conv0 = EqualizedConv2d(channels, channels, 3, clamp=clamp)
         gain = math.sqrt(0.5) if config.architecture == "resnet" else 1.0
@@ -100,7 +106,7 @@ class DiscriminatorEpilogue(nn.Module):
     def __init__(self, config: DiscriminatorConfig, grid: Resolution, *, is_first: bool, out_features: int) -> None:
         super().__init__()
         channels = num_channels(config.channel_base, config.channel_max, 0)
-        if is_first or config.architecture == "skip":
+        if is_first or config.architecture == "skip" or config.growing:
             self.fromrgb = EqualizedConv2d(config.img_channels, channels, 1)
         self.mbstd_group, self.mbstd_features = config.mbstd_group, config.mbstd_features
         if config.mbstd_features and channels % config.mbstd_features:
@@ -147,21 +153,41 @@ class Discriminator(base.Discriminator):
             config, (base_h, base_w), is_first=num_doublings == 0, out_features=width if self.c_dim else 1
         )
 
-    def forward(self, images: Tensor, c: Tensor | None = None) -> Tensor:
+    def forward(self, images: Tensor, c: Tensor | None = None, *, lod: float = 0.0) -> Tensor:
         """See `base.Discriminator.forward`."""
-        expected = (self.img_channels, *self.img_resolution)
+        check_lod(lod, is_growing=self.config.growing, network="discriminator")
+        first = len(self.blocks) - level_of(len(self.blocks), lod)  # index of the first block in use
+        self._check_shapes(images, c, first)
+        x = None
+        image: Tensor | None = images.contiguous(memory_format=torch.channels_last)
+        for index, name in enumerate(self.blocks[first:], first):
+            x, image = self.get_submodule(name)(x, image)
+            if index == first and lod % 1:
+                assert x is not None
+                x = self._fade(x, images, lod, coarser=(*self.blocks, "b4")[first + 1])
+        logits = self.b4(x, image)  # [N, 1], or [N, width] when conditional
+        if self.c_dim:
+            label = self.mapping_network(None, None if c is None else c.to(logits.dtype))  # [N, width]
+            logits = (logits * label).sum(1, keepdim=True) / math.sqrt(label.shape[1])
+        return logits
+
+    def freezable_layers(self) -> list[nn.Module]:
+        """See `base.Discriminator.freezable_layers`."""
+        order = ("fromrgb", "conv0", "conv1", "skip", "conv", "fc", "out")
+        parts = [dict(self.get_submodule(name).named_children()) for name in (*self.blocks, "b4")]
+        return [part[name] for part in parts for name in order if name in part]
+
+    def _fade(self, x: Tensor, images: Tensor, lod: float, *, coarser: str) -> Tensor:
+        """Blend features [N, O, H/2, W/2] with what block `coarser` sees in the halved pictures [N, C, H, W]."""
+        fromrgb = self.get_submodule(coarser).get_submodule("fromrgb")
+        return x.lerp(fromrgb(downsample_box(images).to(x.dtype)), lod % 1)
+
+    def _check_shapes(self, images: Tensor, c: Tensor | None, halvings: int) -> None:
+        height, width = self.img_resolution
+        expected = (self.img_channels, height >> halvings, width >> halvings)
         if images.ndim != 4 or tuple(images.shape[1:]) != expected:
             raise ShapeError(
                 f"discriminator expects pictures of [N, {', '.join(map(str, expected))}], got {list(images.shape)}"
             )
         if self.c_dim and (c is None or c.shape != (images.shape[0], self.c_dim)):
             raise ShapeError(f"this discriminator is conditional: give labels c of [{images.shape[0]}, {self.c_dim}]")
-        x = None
-        image: Tensor | None = images.contiguous(memory_format=torch.channels_last)
-        for name in self.blocks:
-            x, image = self.get_submodule(name)(x, image)
-        logits = self.b4(x, image)  # [N, 1], or [N, width] when conditional
-        if self.c_dim:
-            label = self.mapping_network(None, None if c is None else c.to(logits.dtype))  # [N, width]
-            logits = (logits * label).sum(1, keepdim=True) / math.sqrt(label.shape[1])
-        return logits

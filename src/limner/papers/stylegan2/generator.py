@@ -1,7 +1,9 @@
 """The generator of StyleGAN2: mapping network, synthesis network, truncation.
 
 Source: StyleGAN2 paper, Section 2 (weight demodulation, noise and bias outside the style block) and Section 4 with
-Figure 7 (architectures `orig`, `skip`, `resnet`); layer indices and initial values of the official networks.
+Figure 7 (architectures `orig`, `skip`, `resnet`); layer indices and initial values of the official networks. The
+growing generator of Table 1, rows B to D, is `orig` with a toRGB at every resolution, faded as in the ProGAN paper,
+Figure 2.
 
 Deviations:
 - Noise strength and bias gains are folded before the activation; the arithmetic is the same up to rounding.
@@ -23,6 +25,7 @@ from limner.config import Resolution, base_grid, check_limits
 from limner.errors import ConfigError, ShapeError
 from limner.ops.bias_act import scaled_bias_act
 from limner.ops.equalized import EqualizedConv2d, EqualizedLinear
+from limner.ops.growing import fade, level_of, upsample_nearest
 from limner.ops.modulated_conv import demodulation, modulated_conv2d, modulated_pointwise
 from limner.ops.upfirdn2d import setup_filter, upsample2d
 from limner.papers import base
@@ -54,6 +57,8 @@ class GeneratorConfig:
     """How label and z are joined: `separate` as StyleGAN2-ADA in PyTorch, `joint` as the TensorFlow networks."""
     architecture: Architecture = "skip"
     """StyleGAN2 paper, Figure 7."""
+    growing: bool = False
+    """Give every resolution its own toRGB, so that training can grow (StyleGAN2 paper, Table 1, rows B to D)."""
     use_noise: bool = True
     """Add noise maps to the layers (StyleGAN paper, Section 3.2)."""
     channel_base: int = 32768
@@ -72,6 +77,25 @@ class GeneratorConfig:
         counts = dict.fromkeys(("c_dim", "mapping_layers", "num_fp16_res"), ">= 0")
         limits = {"img_channels": ">= 1, <= 4", "mapping_lr_multiplier": "> 0", "w_avg_beta": ">= 0, <= 1"}
         check_limits(self, "generator", **sizes, **counts, **limits, conv_clamp="> 0")
+        check_growing(self, "generator")
+
+
+def check_growing(config: Any, group: str) -> None:
+    """Raise `ConfigError` when a network is to grow whose `architecture` joins RGB or features of all resolutions."""
+    if config.growing and config.architecture != "orig":
+        raise ConfigError(
+            f"{group}.growing: got true with architecture '{config.architecture}', expected 'orig', the one that can "
+            f"grow; set {group}.architecture=orig or {group}.growing=false"
+        )
+
+
+def check_lod(lod: float, *, is_growing: bool, network: str) -> None:
+    """Raise `ConfigError` when a network that does not grow is asked for less than its full resolution."""
+    if lod and not is_growing:
+        raise ConfigError(
+            f"lod: got {lod:g}, expected 0: this {network} does not grow; use a growing preset such as "
+            "stylegan2-config-d, or schedule.grow=false"
+        )
 
 
 def num_channels(config_base: int, config_max: int, level: int) -> int:
@@ -147,7 +171,7 @@ class SynthesisBlock(nn.Module):
     ) -> None:
         super().__init__()
         out_channels = num_channels(config.channel_base, config.channel_max, level)
-        self.architecture, self.is_last, self.use_fp16 = config.architecture, is_last, use_fp16
+        self.architecture, self.use_fp16 = config.architecture, use_fp16
         is_residual = config.architecture == "resnet" and level > 0
         shared: dict[str, Any] = {
             "w_dim": config.w_dim,
@@ -169,44 +193,50 @@ class SynthesisBlock(nn.Module):
         self.conv1 = SynthesisLayer(out_channels, out_channels, gain=gain, **shared)
         self.kernel: Tensor
         self.register_buffer("kernel", setup_filter(), persistent=False)
-        if is_last or config.architecture == "skip":
+        self.has_rgb = is_last or config.architecture == "skip" or config.growing
+        if self.has_rgb:
             self.torgb = ToRGB(out_channels, config.img_channels, w_dim=config.w_dim, conv_clamp=config.conv_clamp)
 
     def layers(self) -> list[SynthesisLayer]:
         """The layers that take noise, in order."""
         return [self.conv1] if self.num_conv == 1 else [self.conv0, self.conv1]
 
-    def forward(
-        self, x: Tensor | None, image: Tensor | None, ws: Tensor, noises: Sequence[Tensor | None]
-    ) -> tuple[Tensor, Tensor | None]:
-        """Run one resolution.
+    def forward(self, x: Tensor | None, ws: Tensor, noises: Sequence[Tensor | None]) -> Tensor:
+        """Run the convolutions of one resolution.
 
         Args:
             x: [N, I, H/2, W/2] features of the previous block; None in the first.
-            image: [N, img_channels, H/2, W/2] sum of the previous RGB contributions; None if there is none.
             ws: [N, num_conv + 1, w_dim] the styles of the convolutions and of toRGB.
             noises: one map or None per convolution.
 
         Returns:
-            features [N, O, H, W] and the RGB sum.
+            features [N, O, H, W].
         """
         dtype = torch.float16 if self.use_fp16 and ws.device.type == "cuda" else self.conv1.weight.dtype
         if x is None:
             x = self.const.expand(ws.shape[0], -1, -1, -1).to(dtype, memory_format=torch.channels_last)
-            x = self.conv1(x, ws[:, 0], noises[0])
-        elif self.architecture == "resnet":
-            x = x.to(dtype)
-            y = self.skip(x)
-            x = y.add_(self.conv1(self.conv0(x, ws[:, 0], noises[0]), ws[:, 1], noises[1]))
-        else:
-            x = self.conv0(x.to(dtype), ws[:, 0], noises[0])
-            x = self.conv1(x, ws[:, 1], noises[1])
+            return self.conv1(x, ws[:, 0], noises[0])
+        x = x.to(dtype)
+        y = self.conv1(self.conv0(x, ws[:, 0], noises[0]), ws[:, 1], noises[1])
+        return self.skip(x).add_(y) if self.architecture == "resnet" else y
+
+    def add_rgb(self, x: Tensor, image: Tensor | None, ws: Tensor) -> Tensor | None:
+        """Add what these features show to the picture so far (architectures `orig`, `skip`, `resnet`).
+
+        Args:
+            x: [N, O, H, W] features.
+            image: [N, img_channels, H/2, W/2] sum of the previous RGB contributions; None if there is none.
+            ws: as in `forward`.
+
+        Returns:
+            the RGB sum [N, img_channels, H, W]; None where there is none yet.
+        """
         if image is not None:
             image = upsample2d(image, self.kernel)
-        if self.is_last or self.architecture == "skip":
-            rgb = self.torgb(x, ws[:, self.num_conv])
-            image = rgb if image is None else image + rgb
-        return x, image
+        if not self.has_rgb:
+            return image
+        rgb = self.torgb(x, ws[:, self.num_conv])
+        return rgb if image is None else image + rgb
 
 
 class SynthesisNetwork(nn.Module):
@@ -215,6 +245,7 @@ class SynthesisNetwork(nn.Module):
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         base_h, base_w, num_doublings = base_grid(config.img_resolution)
+        self.is_growing, self.num_doublings = config.growing, num_doublings
         self.num_ws = 2 * (num_doublings + 1)
         self.blocks: list[str] = []
         for level in range(num_doublings + 1):
@@ -235,14 +266,36 @@ class SynthesisNetwork(nn.Module):
         assert isinstance(block, SynthesisBlock)
         return block
 
-    def forward(self, ws: Tensor, noises: Sequence[Tensor | None]) -> Tensor:
-        """ws [N, num_ws, w_dim] and one noise map (or None) per convolution to images [N, C, H, W]."""
+    def num_layers(self, lod: float) -> int:
+        """Styles in use at `lod`, toRGB's included: num_ws at full resolution, two less at every level below."""
+        check_lod(lod, is_growing=self.is_growing, network="generator")
+        return 2 * (level_of(self.num_doublings, lod) + 1)
+
+    def forward(self, ws: Tensor, noises: Sequence[Tensor | None], lod: float = 0.0) -> Tensor:
+        """Run the blocks in use.
+
+        Args:
+            ws: [N, num_ws, w_dim].
+            noises: one map or None for each convolution in use, or for all.
+            lod: level of detail (see `ops.growing`).
+
+        Returns:
+            images: [N, C, H >> floor(lod), W >> floor(lod)].
+        """
+        finest = self.num_layers(lod) // 2 - 1
+        first_rgb = finest - 1 if lod % 1 else finest
         x = image = None
         used = 0
-        for name in self.blocks:
+        for level, name in enumerate(self.blocks[: finest + 1]):
             block = self.block(name)
             end = used + block.num_conv
-            x, image = block(x, image, ws[:, used : end + 1], noises[used:end])
+            styles = ws[:, used : end + 1]
+            x = block(x, styles, noises[used:end])
+            if not self.is_growing:
+                image = block.add_rgb(x, image, styles)
+            elif level >= first_rgb:
+                rgb = block.torgb(x, styles[:, block.num_conv])
+                image = rgb if image is None else fade(rgb, image, lod)
             used = end
         assert image is not None
         return image
@@ -299,29 +352,39 @@ class Generator(base.Generator):
         return tuple((layer.noise_const.shape[0], layer.noise_const.shape[1]) for layer in layers)
 
     def synthesis(
-        self, ws: Tensor, *, noise_mode: NoiseMode = "const", noises: Sequence[Tensor] | None = None
+        self,
+        ws: Tensor,
+        *,
+        noise_mode: NoiseMode = "const",
+        noises: Sequence[Tensor] | None = None,
+        lod: float | None = None,
     ) -> Tensor:
         """See `base.Generator.synthesis`."""
         self.check_ws(ws)
-        if noises is None:
-            return self.synthesis_network(ws, self._noises(noise_mode, ws))
-        expected = self.noise_shapes
-        got = [tuple(noise.shape) for noise in noises]
-        if [shape[1:] for shape in got] != [(1, *shape) for shape in expected]:
-            raise ShapeError(
-                f"synthesis expects {len(expected)} noise maps [N or 1, 1, H, W] of (H, W) {expected}, got {got}; "
-                "noise_shapes gives their sizes"
-            )
-        return self.synthesis_network(ws, noises or [None] * len(self._layers()))
+        lod = self.lod if lod is None else lod
+        layers = self._layers()[: self.synthesis_network.num_layers(lod) - 1]
+        maps = self._noises(noise_mode, ws, layers) if noises is None else self._given(noises, len(layers))
+        images = self.synthesis_network(ws, maps, lod)  # [N, C, H >> floor(lod), W >> floor(lod)]
+        return upsample_nearest(images, 2 ** math.floor(lod))
 
     def _layers(self) -> list[SynthesisLayer]:
         network = self.synthesis_network
         return [layer for name in network.blocks for layer in network.block(name).layers()]
 
-    def _noises(self, noise_mode: str, ws: Tensor) -> list[Tensor | None]:
+    def _given(self, noises: Sequence[Tensor], used: int) -> Sequence[Tensor | None]:
+        """Check explicit noise maps, of all layers or of the `used` first ones at least."""
+        expected, got = self.noise_shapes, [tuple(noise.shape) for noise in noises]
+        fits = [shape[1:] for shape in got] == [(1, *shape) for shape in expected[: len(got)]]
+        if not fits or len(got) < min(used, len(expected)):
+            raise ShapeError(
+                f"synthesis expects {len(expected)} noise maps [N or 1, 1, H, W] of (H, W) {expected}, got {got}; "
+                "noise_shapes gives their sizes"
+            )
+        return noises or [None] * used
+
+    def _noises(self, noise_mode: str, ws: Tensor, layers: Sequence[SynthesisLayer]) -> list[Tensor | None]:
         if noise_mode not in NOISE_MODES:
             raise ConfigError(f"noise_mode: got '{noise_mode}', expected one of {', '.join(NOISE_MODES)}")
-        layers = self._layers()
         if noise_mode == "none" or not self.config.use_noise:
             return [None] * len(layers)
         if noise_mode == "const":
