@@ -1,7 +1,6 @@
 """The contracts of the networks that see.
 
 A module of this folder holds one network and exports `load(*, weights=None, device)`, which reads a weight file (found
-A module of this folder holds one network and exports `load(*, weights=None, device)`, which reads a weight file (found
 as `weights` tells, never downloaded), and `random(seed)`, the same graph with seeded random weights, which no result
 may be reported with. Both return a `FeatureNetwork` or a `PerceptualNetwork` in evaluation mode, frozen.
 """
@@ -24,7 +23,7 @@ class FeatureNetwork(nn.Module, ABC):
     """Bytes to feature vectors, by output name. All attributes are set by the subclass."""
 
     name: str
-    """Name of the network; also of the module that holds it."""
+    """Name of the network, for the stamp of a result."""
     sha256: str
     """Checksum of the weight file; `RANDOM` for random weights."""
     dims: Mapping[str, int]
@@ -60,7 +59,7 @@ class PerceptualNetwork(nn.Module, ABC):
     """A distance between pictures that follows what people see, differentiable in both."""
 
     name: str
-    """Name of the distance; also of the module that holds it."""
+    """Name of the distance, for the stamp of a result."""
     sha256: str
     """Checksum of the weight files, joined by `+`; `RANDOM` for random weights."""
     expects_channels = 3

@@ -1,0 +1,79 @@
+"""Building networks for inference: batch normalisation folded into convolutions, seeded random weights, freezing.
+
+Modules are made on the device `meta` and take their tensors from a state dict, so building one costs no time and draws
+no random numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def frozen(network: Network, state: Mapping[str, Tensor], device: torch.device | str = "cpu") -> Network:
+    """Give `network` the tensors of `state`, on `device`, in evaluation mode and without gradients of its own."""
+    network.load_state_dict(state, assign=True)
+    network.eval().requires_grad_(False)
+    return network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def fold_batch_norms(
+    state: Mapping[str, Tensor], pairs: Mapping[str, tuple[str, str]], eps: float
+) -> dict[str, Tensor]:
+    """Return the weights and biases of convolutions that do the work of the normalisations after them, too.
+
+    With s = gamma / sqrt(var + eps): weight' = s weight, bias' = beta - s mean; computed in float64.
+
+    Args:
+        state: tensors of the network as it was trained.
+        pairs: name of the folded convolution -> names of the convolution and of the normalisation in `state`.
+        eps: of the normalisations.
+    """
+    folded = {}
+    for name, (conv, norm) in pairs.items():
+        gamma, beta, mean, var = (
+            state[f"{norm}.{part}"].double() for part in ("weight", "bias", "running_mean", "running_var")
+        )
+        scale = gamma / (var + eps).sqrt()  # [O]
+        folded[f"{name}.weight"] = (state[f"{conv}.weight"].double() * scale[:, None, None, None]).float()
+        folded[f"{name}.bias"] = (beta - scale * mean).float()
+    return folded
+
+
+def random_state(network: nn.Module, pairs: Mapping[str, tuple[str, str]], seed: int) -> dict[str, Tensor]:
+    """Return random tensors under the names of the network as it is trained, normalisations unfolded.
+
+    Weights are He's, so that activations keep their size; biases and normalisations are near those of an untrained
+    network, without being its zeros and ones.
+
+    Args:
+        network: the folded network.
+        pairs: as `fold_batch_norms` takes them.
+        seed: of the one stream all tensors are drawn from.
+    """
+    stream = torch.Generator().manual_seed(seed)
+
+    def noise(count: int) -> Tensor:
+        return 0.1 * torch.randn(count, generator=stream)
+
+    state = {}
+    for name, module in network.named_modules():
+        if not isinstance(module, nn.Conv2d | nn.Linear):
+            continue
+        conv, norm = pairs.get(name, (name, None))
+        gain = math.sqrt(2 / module.weight[0].numel())
+        state[f"{conv}.weight"] = torch.randn(module.weight.shape, generator=stream).mul_(gain)
+        count = len(module.weight)
+        if norm is None:
+            state[f"{conv}.bias"] = noise(count)
+        else:
+            state |= {f"{norm}.weight": 1 + noise(count), f"{norm}.bias": noise(count)}
+            state |= {f"{norm}.running_mean": noise(count), f"{norm}.running_var": 1 + noise(count).abs()}
+            state[f"{norm}.num_batches_tracked"] = torch.tensor(0)
+    return state
