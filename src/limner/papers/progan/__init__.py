@@ -3,8 +3,9 @@
 from limner.papers.base import Paper
 from limner.papers.progan.discriminator import Discriminator, DiscriminatorConfig
 from limner.papers.progan.generator import Generator, GeneratorConfig
+from limner.papers.progan.ladders import LADDERS
 from limner.papers.progan.objective import Objective, ObjectiveConfig
-from limner.papers.progan.presets import LADDERS, PRESETS
+from limner.papers.progan.presets import PRESETS
 
 PAPER = Paper(
     title="Progressive Growing of GANs for Improved Quality, Stability, and Variation",

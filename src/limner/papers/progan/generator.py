@@ -1,8 +1,8 @@
 """The generator of ProGAN: a latent on the hypersphere to a picture, growing from the base grid to full resolution.
 
 Source: ProGAN paper, Section 2 and Figure 2 (growing), Section 4.1 (equalized learning rate), Section 4.2 (pixelwise
-normalization), Appendix A, Table 2 (layers) and A.1 (label joined to the latent, normalisation of both); gain of the
-first layer and widths of the official networks.
+normalization), Appendix A.1 and Table 2 (layers, latents on the hypersphere); label joined to the latent, gain of the
+first layer and widths as in the official networks.
 
 ProGAN has no mapping network: w is the normalised latent with the label behind it, one for the whole network
 (`num_ws` is 1). Its average is the origin, so `w_avg` is zero and stays so.

@@ -1,8 +1,8 @@
 """The objective of ProGAN: WGAN-GP with a drift term, an auxiliary classifier, and the losses it was compared with.
 
-Source: ProGAN paper, Appendix A.1 (lambda 10, drift 0.001, one update of D for one of G), A.2 (target 750 for CIFAR-10)
-and B (least squares with multiplicative noise); Odena et al. 2017 (AC-GAN), with weight 1 on real and generated
-pictures for D and on generated ones for G as in the official networks.
+Source: ProGAN paper, Appendix A.1 (lambda 10, drift 0.001, one update of D for one of G), Appendix B (least squares
+with multiplicative noise) and the appendix on CIFAR-10 (target 750); Odena et al. 2017 (AC-GAN), with weight 1 on real
+and generated pictures for D and on generated ones for G as in the official training.
 
 Deviations:
 - The gradient penalty and R1 differentiate with respect to the augmented pictures.
@@ -36,7 +36,7 @@ class ObjectiveConfig:
     gp_weight: float = 10.0
     """Weight of the gradient penalty between real and generated pictures; 0: off."""
     gp_target: float = 1.0
-    """Gradient norm at which it is zero (ProGAN paper, Appendix A.2: 750 for CIFAR-10)."""
+    """Gradient norm at which it is zero (ProGAN paper, appendix on CIFAR-10: 750)."""
     drift: float = 0.001
     """Weight of the mean square of D(real); 0: off."""
     r1_gamma: float = 0.0

