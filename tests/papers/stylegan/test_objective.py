@@ -104,6 +104,26 @@ def test_an_iteration_moves_d_then_g() -> None:
     assert rows == [("D", "D", 1, True), ("G", "G", 1, False)]
 
 
+def test_a_lazy_penalty_has_a_phase_of_its_own() -> None:
+    rows = [(phase.name, phase.module, phase.interval) for phase in linear(r1_interval=16).phases()]
+    assert rows == [("D", "D", 1), ("D_r1", "D", 16), ("G", "G", 1)]
+    assert len(linear(r1_interval=16, r1_gamma=0.0).phases()) == 2
+
+
+@pytest.mark.parametrize("lod", [0.0, 1.5])
+def test_a_lazy_penalty_is_that_of_every_step_times_the_interval(lod: float) -> None:
+    every, lazy = linear(r1_gamma=3.0), linear(r1_gamma=3.0, r1_interval=8)
+    lazy.D.load_state_dict(every.D.state_dict())
+    lazy.G.load_state_dict(every.G.state_dict())
+    batches = [batch_of(4, lod=lod) for _ in range(3)]
+    for batch in batches[1:]:
+        batch.images.copy_(batches[0].images)
+    complete, rest, penalty = every.loss_D(batches[0]), lazy.loss_D(batches[1]), lazy.loss_D_r1(batches[2])
+    torch.testing.assert_close(rest["loss"] + penalty["loss"] / 8, complete["loss"])
+    torch.testing.assert_close(penalty["r1_penalty"], complete["r1_penalty"])
+    assert "r1_penalty" not in rest
+
+
 def test_a_loss_of_g_that_compares_with_reals_asks_for_them() -> None:
     assert [phase.needs_images for phase in linear(loss="relativistic").phases()] == [True, True]
 
@@ -320,9 +340,9 @@ def test_without_mixing_one_latent_is_drawn() -> None:
         {},
         {"mixing_scope": "sample", "max_latents": 4},
         {"loss": "wgan", "r1_gamma": 0.0, "gp_weight": 10.0, "drift": 0.001},
-        {"loss": "relativistic", "r2_gamma": 5.0},
+        {"loss": "relativistic", "r2_gamma": 5.0, "r1_interval": 4},
     ],
-    ids=["as published", "mixed by sample", "wgan-gp", "relativistic"],
+    ids=["as published", "mixed by sample", "wgan-gp", "relativistic, lazy"],
 )
 def test_shares_of_a_batch_average_to_the_gradients_of_the_whole(
     make_g: Callable[..., Generator], make_d: Callable[..., Discriminator], settings: dict[str, Any], lod: float
@@ -338,10 +358,10 @@ def test_shares_of_a_batch_average_to_the_gradients_of_the_whole(
         draws = SeededDraws(16, rank=rank, world=world, labels=labels)
         chosen = next(p for p in objective.phases() if p.name == name)
         loss = chosen.loss(Batch(images[rank::world], c[rank::world], draws, lod))["loss"]
-        parameters = list(networks["GD".index(name)].parameters())
+        parameters = list(networks["GD".index(name[0])].parameters())
         return list(torch.autograd.grad(loss, parameters, materialize_grads=True))
 
-    for name in "DG":
+    for name in ("D", "D_r1", "G") if "r1_interval" in settings else ("D", "G"):
         whole, first, second = gradients(name, 0, 1), gradients(name, 0, 2), gradients(name, 1, 2)
         for full, *halves in zip(whole, first, second, strict=True):
             torch.testing.assert_close((halves[0] + halves[1]) / 2, full)

@@ -24,6 +24,7 @@ from torch import Tensor
 from limner.config import check_limits
 from limner.errors import ConfigError
 from limner.losses.adversarial import Adversarial
+from limner.losses.r1 import r1_penalty
 from limner.papers import base
 from limner.papers.base import Batch, Draws, ObjectiveContext, Phase
 from limner.papers.stylegan.discriminator import Discriminator
@@ -38,6 +39,8 @@ class ObjectiveConfig:
     """One of `losses.adversarial.LOSSES`: `logistic` (non-saturating), `wgan`, `lsgan`, `hinge`, `relativistic`."""
     r1_gamma: float = 10.0
     """Weight of R1 (StyleGAN paper, Appendix C); 0: off."""
+    r1_interval: int = 1
+    """Iterations between R1 steps (StyleGAN2 paper, Section 3.1: 16); 1: a term of every step of D, as published."""
     r2_gamma: float = 0.0
     """Weight of R2, the same penalty on generated pictures; 0: off."""
     gp_weight: float = 0.0
@@ -55,12 +58,12 @@ class ObjectiveConfig:
 
     def __post_init__(self) -> None:
         weights = dict.fromkeys(("r1_gamma", "r2_gamma", "gp_weight", "drift"), ">= 0")
-        limits = {"gp_target": "> 0", "style_mixing_prob": ">= 0, <= 1", "max_latents": ">= 2"}
+        limits = {"gp_target": "> 0", "style_mixing_prob": ">= 0, <= 1", "max_latents": ">= 2", "r1_interval": ">= 1"}
         check_limits(self, "objective", **weights, **limits)
         self.adversarial(0.0)
 
     def adversarial(self, lod: float) -> Adversarial:
-        """Return the loss with its penalties as they are at a level of detail.
+        """Return the loss, with the penalties of every step as they are at a level of detail.
 
         A picture scaled up by 2^L and averaged down again is itself, and each of the 4^L copies of a pixel has a 4^L-th
         of its derivative: at full size the norm of the gradient is a 2^L-th.
@@ -68,7 +71,7 @@ class ObjectiveConfig:
         scale = 2.0 ** math.floor(lod)
         return Adversarial(
             loss=self.loss,
-            r1_gamma=self.r1_gamma / scale**2,
+            r1_gamma=self.r1_gamma / scale**2 if self.r1_interval == 1 else 0.0,
             r2_gamma=self.r2_gamma / scale**2,
             gp_weight=self.gp_weight,
             gp_target=self.gp_target * scale,
@@ -77,7 +80,7 @@ class ObjectiveConfig:
 
 
 class Objective(base.Objective):
-    """Phases D and G.
+    """Phases D, D_r1 every `r1_interval` if that is more than 1, and G.
 
     Raises:
         ConfigError: more latents are to be mixed than the generator has layers.
@@ -99,11 +102,14 @@ class Objective(base.Objective):
 
     def phases(self) -> list[Phase]:
         """See `base.Objective.phases`."""
+        phases = [Phase("D", "D", 1, self.loss_D)]
+        if self.config.r1_gamma and self.config.r1_interval > 1:
+            phases.append(Phase("D_r1", "D", self.config.r1_interval, self.loss_D_r1))
         uses_reals = self.config.adversarial(0.0).uses_real_logits
-        return [Phase("D", "D", 1, self.loss_D), Phase("G", "G", 1, self.loss_G, needs_images=uses_reals)]
+        return [*phases, Phase("G", "G", 1, self.loss_G, needs_images=uses_reals)]
 
     def loss_D(self, batch: Batch) -> dict[str, Tensor]:
-        """Loss of D with its penalties."""
+        """Loss of D with the penalties of every step."""
         draws = batch.draws
         with torch.no_grad():
             fakes = self._augment(self._synthesize(batch, batch.c), draws)
@@ -114,6 +120,15 @@ class Objective(base.Objective):
             lambda images: self.D(images, batch.c, lod=batch.lod), reals, fakes, mix
         )
         return {"loss": loss, **stats}
+
+    def loss_D_r1(self, batch: Batch) -> dict[str, Tensor]:
+        """R1 penalty times gamma / 2, times the interval."""
+        with torch.no_grad():
+            reals = self._augment(batch.images, batch.draws)
+        reals = reals.detach().requires_grad_(True)
+        penalty = r1_penalty(self.D(reals, batch.c, lod=batch.lod), reals).mean()
+        factor = self.config.r1_gamma / 4 ** math.floor(batch.lod) / 2 * self.config.r1_interval
+        return {"loss": penalty * factor, "r1_penalty": penalty.detach()}
 
     def loss_G(self, batch: Batch) -> dict[str, Tensor]:
         """Loss of G."""
