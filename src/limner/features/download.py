@@ -53,6 +53,7 @@ def download(url: str, path: Path, *, num_bytes: int, sha256: str, progress: Pro
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(part, "ab") as file, _locked(file):
             if path.is_file():  # the process we waited for has finished it
+                part.unlink(missing_ok=True)
                 return
             _fill(url, file, num_bytes, progress or (lambda done, total: None))
             _verify(url, file, num_bytes, sha256)

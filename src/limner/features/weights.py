@@ -93,7 +93,7 @@ FILES: dict[str, WeightFile] = {
         sha256="44597da68f49c1837c100ff52299050f274d102eb102e5837178c79be6f0e250",
         num_bytes=58_907_298,
         package=("stlpips-pytorch", "stlpips_pytorch/weights/vST0.0/vgg_shift_tolerant.pth"),
-        install="pip install --no-deps stlpips-pytorch",
+        install="pip install stlpips-pytorch",
         instead="swd needs no network",
     ),
 }
