@@ -1,19 +1,24 @@
-"""A data set in memory and a generator that needs no training."""
+"""A data set in memory, a generator that needs no training, and networks that need no weights."""
 
 from __future__ import annotations
+
+import hashlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from limner.features.base import RANDOM, FeatureNetwork, PerceptualNetwork
+from limner.metrics.engine.networks import Networks
 from limner.papers.base import Generator
 
 
 class MemoryDataset:
     """Random smooth pictures; remembers which were asked for."""
 
-    name = "memory"
+    name, note = "memory", ""
 
     def __init__(self, count: int, resolution: tuple[int, int], channels: int = 3, c_dim: int = 0) -> None:
         self.resolution, self.channels, self.c_dim = resolution, channels, c_dim
@@ -22,6 +27,11 @@ class MemoryDataset:
         smooth = coarse.repeat(4, 2).repeat(4, 3)[:, :, : resolution[0], : resolution[1]]
         self.pictures = smooth.astype(np.uint8)
         self.asked: list[int] = []
+        self.source = SimpleNamespace(names=tuple(f"{i}.png" for i in range(count)))
+
+    @property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(self.pictures.tobytes()).hexdigest()[:32]
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -60,6 +70,42 @@ class NoiseGenerator(Generator):
         blocks = ws.reshape(-1, self.img_channels, 2, 2)
         images = torch.nn.functional.interpolate(blocks, size=self.img_resolution, mode="bilinear")
         return 0.5 * images + 0.1 * noises[0]
+
+
+class TinyFeatures(FeatureNetwork):
+    """Means over a 2x2 grid of each channel, through a fixed random layer; counts what it has seen."""
+
+    name, sha256, resize = "tiny", RANDOM, "none"
+    dims = {"pool": 6, "fc": 6, "logits_unbiased": 5, "spatial": 4}  # noqa: RUF012 - as the protocol has it
+
+    def __init__(self) -> None:
+        super().__init__()
+        stream = torch.Generator().manual_seed(1)
+        self.weights = {name: torch.randn(12, dim, generator=stream) for name, dim in self.dims.items()}
+        self.seen = 0
+
+    def extract(self, images: Tensor) -> dict[str, Tensor]:
+        self.seen += len(images)
+        cells = torch.nn.functional.adaptive_avg_pool2d(images.double() / 64, 2).flatten(1)  # [N, 12]
+        return {name: (cells @ weight.double()).relu().float() for name, weight in self.weights.items()}
+
+
+class SquaredDistance(PerceptualNetwork):
+    """The mean squared difference of pixels."""
+
+    name, sha256 = "squared", RANDOM
+
+    def extract(self, images: Tensor) -> list[Tensor]:
+        return [images / images[0].numel() ** 0.5]
+
+
+@pytest.fixture
+def networks() -> Networks:
+    """Tiny networks under all names; one feature network stands for all."""
+    features, distance = TinyFeatures(), SquaredDistance()
+    return Networks(
+        loaded=dict.fromkeys(("inception", "vgg", "lite0"), features) | {"lpips": distance, "stlpips": distance}
+    )
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import numpy as np
@@ -13,10 +14,13 @@ from scipy import ndimage, stats
 
 from limner.errors import ShapeError
 from limner.metrics import swd
-from limner.metrics.swd import METRICS, Descriptors, PatchCollector, laplacian_pyramid, level_sizes
+from limner.metrics.engine.networks import Networks
+from limner.metrics.engine.sources import SEED_STRIDE, DatasetPictures
+from limner.metrics.swd import METRICS, Descriptors, PatchAccumulator, descriptors, laplacian_pyramid, level_sizes
 
 BINOMIAL = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256.0
 SIDES = st.integers(16, 70)
+METRIC = METRICS["swd2k"]
 
 
 def reference_down(picture):
@@ -40,10 +44,15 @@ def random_images(count, resolution, channels=3, seed=0):
     return torch.randint(0, 256, (count, channels, *resolution), generator=generator, dtype=torch.uint8)
 
 
-def collect(images, seed=0):
-    collector = PatchCollector(tuple(images.shape[2:]), images.shape[1], len(images), seed)
-    collector.add(images)
-    return collector
+def collect(images, seed=0, first=0):
+    patches = PatchAccumulator(tuple(images.shape[2:]), images.shape[1], seed)
+    patches.add(torch.arange(first, first + len(images)), images)
+    with contextlib.closing(patches):
+        return patches.state()
+
+
+def compare(a, b, seed=0):
+    return METRIC.compute([a], [b], seed)
 
 
 @settings(deadline=None, max_examples=20)
@@ -92,7 +101,7 @@ def test_a_picture_smaller_than_a_patch_is_refused():
 
 def test_patches_are_windows_of_the_picture_at_uniform_places():
     picture = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
-    patches = collect(picture.repeat(40, 1, 1, 1)).descriptors(0).values / swd.FIXED_POINT
+    patches = collect(picture.repeat(40, 1, 1, 1))["level0"] / swd.FIXED_POINT
     corners = patches[:, 0].long()
     y, x = corners // 16, corners % 16
     expected = (y[:, None, None] + torch.arange(7)[:, None]) * 16 + x[:, None, None] + torch.arange(7)
@@ -104,7 +113,7 @@ def test_patches_are_windows_of_the_picture_at_uniform_places():
 
 def test_every_colour_channel_is_normalised_over_the_set():
     scale = torch.tensor([1.0, 0.5, 0.1])[:, None, None]
-    points = collect((random_images(20, (16, 16)) * scale).to(torch.uint8)).descriptors(0)
+    points = descriptors(collect((random_images(20, (16, 16)) * scale).to(torch.uint8))["level0"], 3)
     normalised = (points.values - points.mean) / points.std
     pixels = normalised.view(-1, 3)
     torch.testing.assert_close(pixels.mean(0), torch.zeros(3, dtype=torch.float64), atol=1e-9, rtol=0)
@@ -153,12 +162,13 @@ def test_chunks_of_directions_do_not_change_the_value(monkeypatch):
 def test_the_whole_metric_agrees_with_a_slow_plain_reference():
     """Pyramid by scipy, patches cut one by one, everything in float64; only the random places are shared."""
     real, fake = random_images(6, (32, 32), seed=1), (random_images(6, (32, 32), seed=2) // 2 + 60)
-    got = METRICS["swd2k"].compute(collect(real, seed=4), collect(fake, seed=5), seed=6)
+    got = compare(collect(real, seed=4), collect(fake, seed=5), seed=6)
     generator = torch.Generator().manual_seed(6)
     for level in (0, 1):
         sets = []
         for images, seed in ((real, 4), (fake, 5)):
-            places = torch.rand(6, 2, 128, 2, generator=torch.Generator().manual_seed(seed))[:, level]
+            streams = [torch.Generator().manual_seed((seed * SEED_STRIDE + i) % 2**32) for i in range(6)]
+            places = torch.stack([torch.rand(2, 128, 2, generator=stream)[level] for stream in streams])
             patches = []
             for image, corners in zip(images.double().numpy(), places, strict=True):
                 small = np.stack([reference_down(channel) for channel in image])
@@ -185,31 +195,51 @@ def reference_sliced_by(sets, generator):
 def test_a_change_of_brightness_and_contrast_is_not_seen():
     images = random_images(30, (16, 16)) // 4 * 4
     paler = images // 2 + 40
-    value = METRICS["swd2k"].compute(collect(images), collect(paler), seed=0)["swd2k"]
+    value = compare(collect(images), collect(paler))["swd2k"]
     assert value == pytest.approx(0, abs=0.1)
 
 
 def test_batching_does_not_change_what_is_kept():
     images = random_images(10, (32, 32))
-    parts = PatchCollector((32, 32), 3, 10, seed=0)
-    for part in images.split([3, 1, 6]):
-        parts.add(part)
-    for level in (0, 1):
-        torch.testing.assert_close(parts.descriptors(level).values, collect(images).descriptors(level).values)
+    whole = collect(images)
+    parts = PatchAccumulator((32, 32), 3, seed=0)
+    for first, end in ((0, 3), (3, 4), (4, 10)):
+        parts.add(torch.arange(first, end), images[first:end])
+    with contextlib.closing(parts):
+        state = parts.state()
+    for level in ("level0", "level1"):
+        torch.testing.assert_close(state[level], whole[level], rtol=0, atol=0)
+
+
+def test_parts_of_a_set_merge_to_the_whole():
+    images = random_images(10, (32, 32))
+    (statistic,) = METRIC.generated_statistics()
+    merged = statistic.merged([collect(images[:6]), collect(images[6:], first=6)])
+    assert compare(merged, collect(images)) == compare(collect(images), collect(images))
+
+
+def test_the_two_sets_have_patches_at_places_of_their_own(make_dataset):
+    images, pictures = random_images(3, (16, 16)), DatasetPictures(make_dataset(3, (16, 16)))
+    states = []
+    for (statistic,) in (METRIC.real_statistics(), METRIC.generated_statistics()):
+        patches = statistic.accumulator(pictures, Networks())
+        patches.add(torch.arange(3), images)
+        with contextlib.closing(patches):
+            states.append(patches.state()["level0"])
+    assert not torch.equal(*states)
 
 
 def test_blurred_pictures_are_farther_than_other_sharp_ones():
     real, other, third = (random_images(60, (32, 32), seed=s) for s in range(3))
     blurred = swd.pyramid_up(swd.pyramid_down(third.float()), (32, 32)).to(torch.uint8)
-    metric = METRICS["swd2k"]
-    near = metric.compute(collect(real, 0), collect(other, 1), 0)
-    far = metric.compute(collect(real, 0), collect(blurred, 1), 0)
+    near = compare(collect(real, 0), collect(other, 1))
+    far = compare(collect(real, 0), collect(blurred, 1))
     assert far["swd2k/32"] > 3 * near["swd2k/32"]
 
 
 def test_pictures_without_contrast_give_a_finite_value():
     grey = torch.full((4, 3, 16, 16), 128, dtype=torch.uint8)
-    value = METRICS["swd2k"].compute(collect(grey), collect(random_images(4, (16, 16))), 0)["swd2k"]
+    value = compare(collect(grey), collect(random_images(4, (16, 16))))["swd2k"]
     assert math.isfinite(value)
     assert value > 100
 
@@ -217,11 +247,13 @@ def test_pictures_without_contrast_give_a_finite_value():
 @pytest.mark.parametrize("channels", [1, 2, 4])
 def test_any_shape_and_number_of_channels_is_measured(channels):
     images = random_images(4, (32, 48), channels)
-    values = METRICS["swd"].compute(collect(images, 0), collect(images, 1), 0)
+    values = METRICS["swd"].compute([collect(images, 0)], [collect(images, 1)], 0)
     assert list(values) == ["swd", "swd/32x48", "swd/16x24"]
 
 
 def test_sets_of_different_numbers_are_refused():
     a, b = collect(random_images(3, (16, 16))), collect(random_images(4, (16, 16)))
-    with pytest.raises(ShapeError, match=r"3 pictures .* 4"):
-        METRICS["swd2k"].compute(a, b, 0)
+    with pytest.raises(ShapeError, match=r"3 pictures .* 4 pictures"):
+        compare(a, b)
+    with pytest.raises(ShapeError, match=r"16x16 px with 3 channels and .* with 1 channels"):
+        compare(a, collect(random_images(3, (16, 16), channels=1)))

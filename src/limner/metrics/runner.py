@@ -1,215 +1,262 @@
-"""Running metrics: finding them by name, making the pictures once for all of them, and controls.
-
-Generated picture i depends on (seed, i) alone: its latent, label and noise maps are drawn from one stream seeded with
-both, so no batch size and no other use of random numbers changes it, and measuring leaves the global streams alone.
-Real pictures are taken in an order shuffled by the seed; a data set smaller than the protocol's count is gone round
-again.
-"""
+"""Running metrics: finding them by name, looking at every picture once for all of them, and controls."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+import importlib.util
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from limner import __version__, registry
-from limner.errors import ConfigError, ShapeError, closest
-from limner.images import to_uint8
-from limner.metrics.base import Collector, Metric
-from limner.papers.base import Generator
+from limner import registry
+from limner.errors import ConfigError, DataError, ShapeError, closest
+from limner.metrics.base import Metric, Result, State, Statistic
+from limner.metrics.engine.advice import advice, source_notes
+from limner.metrics.engine.cache import collect_kept
+from limner.metrics.engine.collecting import Progress, Team, num_steps
+from limner.metrics.engine.networks import Networks
+from limner.metrics.engine.sources import DatasetPictures, GeneratorPictures, PictureSource
+from limner.metrics.engine.statistics import Moments
 
 if TYPE_CHECKING:
     from limner.data.base import Dataset
 
-BATCH = 32
-"""Pictures made at a time."""
-
-SEED_STRIDE = 0x9E3779B1
-"""Odd number near 2^32 / golden ratio: picture streams of different seeds stay far apart."""
-
-Progress = Callable[[int, int], None]
-"""Called with (pictures taken so far, pictures in all)."""
-
 
 def find(name: str) -> Metric:
-    """Return the metric called `name`.
+    """Return the metric called `name`: one of `known`, or the same with another count.
 
     Raises:
         ConfigError: there is none; the message gives the closest name.
     """
-    files = [file for file in registry.names("metrics") if name.startswith(file)]
-    found: dict[str, Metric] = registry.get("metrics", max(files, key=len)).METRICS if files else {}
-    if name not in found:
-        choices = known()
-        raise ConfigError(f"unknown metric '{name}'; known: {', '.join(choices)}.{closest(name, choices)}")
-    return found[name]
+    metrics = _all()
+    for metric in metrics:
+        count = metric.count_in(name)
+        if count is not None:
+            return metric if name == metric.name else metric.with_count(count)
+    choices = [metric.name for metric in metrics]
+    raise ConfigError(
+        f"unknown metric '{name}'; known: {', '.join(choices)}, and each with another number, as in fid5k_full or "
+        f"fd_lite0_5k.{closest(name, choices)}"
+    )
 
 
 def known() -> tuple[str, ...]:
-    """Return the sorted names of all metrics."""
-    return tuple(sorted(name for file in registry.names("metrics") for name in registry.get("metrics", file).METRICS))
+    """Return the sorted names of all metrics, with the counts of their sources."""
+    return tuple(metric.name for metric in _all())
+
+
+@cache
+def _all() -> tuple[Metric, ...]:
+    """Return the metrics whose networks this version has, sorted by name."""
+    modules = [registry.get("metrics", file) for file in registry.names("metrics")]
+    found = [metric for module in modules for metric in getattr(module, "METRICS", {}).values()]
+    return tuple(sorted((m for m in found if all(map(_has_network, m.networks() - {""}))), key=lambda m: m.name))
+
+
+def _has_network(name: str) -> bool:
+    return importlib.util.find_spec(f"limner.features.{name}") is not None
 
 
 def evaluate(
     names: Sequence[str],
-    generator: Generator,
-    dataset: Dataset,
+    generated: PictureSource,
+    real: PictureSource | None = None,
     *,
-    device: torch.device | str,
-    seed: int = 0,
-    progress: Progress | None = None,
+    networks: Networks,
     num: int | None = None,
-) -> dict[str, float]:
-    """Measure a generator against a data set; pictures are made and read once for all metrics.
+    cache: Path | None = None,
+    team: Team | None = None,
+    reference: State | None = None,
+    progress: Progress | None = None,
+) -> list[Result]:
+    """Measure pictures against a reference; pictures are made and read once for all metrics.
 
     Args:
         names: metrics to compute.
-        generator: on `device`; truncation is off, noise maps are fresh for every picture.
-        dataset: pictures of the generator's size.
-        device: where the generator is.
-        seed: chooses latents, the order of the real pictures, and the metrics' own random numbers.
+        generated: what is measured; its seed is that of the metrics' own random numbers.
+        real: the reference; None when no metric needs one.
+        networks: feature networks; those needed are loaded before any picture is made.
+        num: use this many pictures instead of the protocols' counts; the results carry the names that say so.
+        cache: folder where statistics of data sets are kept; None: nowhere.
+        team: the processes that share the work; None: this one alone.
+        reference: mean and covariance (a state of `Moments`) that stand in for the reference of Frechet distances.
         progress: told about pictures made and read.
-        num: use this many pictures a set instead of the protocols' counts; the keys then read `name@num`, because
-            the value is another quantity.
 
     Returns:
-        name -> headline value and name/detail -> value, in the order of `names`.
+        One result a name, in their order. A set with fewer pictures than the protocol takes is measured whole, under
+        the name with its own number.
 
     Raises:
-        ConfigError: an unknown name, or `num` less than 1.
-        ShapeError: the pictures do not have the generator's size.
+        ConfigError: an unknown name, a count less than 1, too few pictures, or a metric that needs a generator, a
+            reference or classifiers and has none.
+        ShapeError: the pictures of the two differ in size or channels.
+        WeightsError: a network's weight file is missing.
+        DataError: a picture cannot be read, or `reference` is of other features.
+        NonFiniteError: the generator makes NaN or infinity.
     """
-    metrics = [_resized(find(name), num) for name in names]
-    size = (generator.img_channels, *generator.img_resolution)
-    if size != (dataset.channels, *dataset.resolution):
-        raise ShapeError(
-            f"metrics: the generator makes pictures of {_size_text(size)}, the data set '{dataset.name}' has "
-            f"{_size_text((dataset.channels, *dataset.resolution))}; prepare the data set at the generator's size"
-        )
-    real = [m.collector(dataset.resolution, dataset.channels, m.num_real, 2 * seed) for m in metrics]
-    fake = [m.collector(dataset.resolution, dataset.channels, m.num_generated, 2 * seed + 1) for m in metrics]
-    report = _meter(progress, max(m.num_real for m in metrics) + max(m.num_generated for m in metrics))
-    _fill(real, [m.num_real for m in metrics], _real_batches(dataset, seed, 0), report)
-    _fill(fake, [m.num_generated for m in metrics], _generated_batches(generator, dataset, device, seed), report)
-    return _compute(metrics, real, fake, seed)
+    asked = [_asked(find(name), num, generated) for name in names]
+    _check(asked, generated, real, reference)
+    measurement = _Measurement(generated, real, networks, cache, team or Team(), reference, progress)
+    return measurement.run(asked, [_bound(metric, real.size if real else None) for metric in asked])
 
 
 def control(
     names: Sequence[str],
     dataset: Dataset,
     *,
+    networks: Networks,
     seed: int = 0,
-    progress: Progress | None = None,
     num: int | None = None,
-) -> dict[str, float]:
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> list[Result]:
     """Measure real pictures against other real pictures: what a perfect generator would score.
 
-    Arguments and result are those of `evaluate`. A metric for which the data set does not hold two sets without a
-    picture in common is left out.
+    Arguments and results are those of `evaluate`. Both sets are taken from `dataset`, one from each end of a shuffled
+    order. A metric for which it does not hold two sets without a picture in common, the reference no smaller than the
+    other where all of it are taken, or that measures a generator, is left out.
     """
-    metrics = [_resized(find(name), num) for name in names]
-    metrics = [m for m in metrics if m.num_real + m.num_generated <= len(dataset)]
-    if not metrics:
-        return {}
-    real = [m.collector(dataset.resolution, dataset.channels, m.num_real, 2 * seed) for m in metrics]
-    other = [m.collector(dataset.resolution, dataset.channels, m.num_generated, 2 * seed + 1) for m in metrics]
-    start = max(m.num_real for m in metrics)
-    report = _meter(progress, start + max(m.num_generated for m in metrics))
-    _fill(real, [m.num_real for m in metrics], _real_batches(dataset, seed, 0), report)
-    _fill(other, [m.num_generated for m in metrics], _real_batches(dataset, seed, start), report)
-    return _compute(metrics, real, other, seed)
+    size = len(dataset)
+    asked = [find(name) if num is None else find(name).with_count(num) for name in names]
+    asked = [m for m in asked if not m.needs_generator and m.num_generated + _least_real(m) <= size]
+    if not asked:
+        return []
+    forwards, backwards = (DatasetPictures(dataset, seed=seed, backwards=way) for way in (False, True))
+    measurement = _Measurement(forwards, backwards, networks, cache, Team(), None, progress)
+    return measurement.run(asked, [_bound(metric, size - metric.num_generated) for metric in asked])
 
 
-def protocol(name: str, seed: int = 0) -> dict[str, Any]:
-    """Return what belongs beside a stored value of metric `name`: seed, counts, direction and version."""
-    metric = find(name)
-    counts = {"num_real": metric.num_real, "num_generated": metric.num_generated}
-    return {"seed": seed, **counts, "lower_is_better": metric.lower_is_better, "limner": __version__}
+def _least_real(metric: Metric) -> int:
+    return metric.num_generated if metric.num_real is None else metric.num_real
 
 
-def _resized(metric: Metric, num: int | None) -> Metric:
-    if num is None or num == metric.num_real == metric.num_generated:
-        return metric
-    if num < 1:
-        raise ConfigError(f"metrics: got num {num}, expected at least 1 picture")
-    return dataclasses.replace(metric, name=f"{metric.name}@{num}", num_real=num, num_generated=num)
+def _asked(metric: Metric, num: int | None, generated: PictureSource) -> Metric:
+    """Return the metric for the count that was asked for, or for all there is where that is less."""
+    metric = metric if num is None else metric.with_count(num)
+    if generated.size is not None and generated.size < metric.num_generated:
+        return metric.with_count(generated.size)
+    return metric
 
 
-def _compute(metrics: Sequence[Metric], real: list[Collector], other: list[Collector], seed: int) -> dict[str, float]:
-    values: dict[str, float] = {}
-    for metric, a, b in zip(metrics, real, other, strict=True):
-        values.update(metric.compute(a, b, seed))
-    return values
+def _bound(metric: Metric, real_size: int | None) -> Metric:
+    """Return the metric with the number of reference pictures it gets."""
+    if metric.num_real == 0 or real_size is None:
+        return replace(metric, num_real=0)
+    if metric.num_real is None:
+        return replace(metric, num_real=min(real_size, metric.max_real or real_size))
+    return metric if metric.repeats_real else replace(metric, num_real=min(real_size, metric.num_real))
 
 
-def _fill(
-    collectors: Sequence[Collector], counts: Sequence[int], batches: Iterator[Tensor], report: Callable[[int], None]
+def _check(
+    metrics: Sequence[Metric], generated: PictureSource, real: PictureSource | None, reference: State | None
 ) -> None:
-    """Give every collector the first pictures of `batches` up to its count."""
-    taken = 0
-    while taken < max(counts):
-        images = next(batches)[: max(counts) - taken]  # [<= BATCH, C, H, W]
-        for collector, count in zip(collectors, counts, strict=True):
-            if taken < count:
-                collector.add(images[: count - taken])
-        taken += len(images)
-        report(len(images))
+    """Check at the door that the metrics can be measured on these sets."""
+    for metric in metrics:
+        if metric.needs_generator and not isinstance(generated, GeneratorPictures):
+            raise ConfigError(
+                f"{metric.name} measures a generator, got the pictures '{generated.name}'; give a run or a snapshot"
+            )
+        is_known = reference is not None and metric.is_frechet
+        if metric.num_real != 0 and real is None and not metric.is_optional_real and not is_known:
+            raise ConfigError(f"{metric.name} compares with real pictures, got none; name them with --data")
+        if metric.num_real is None and isinstance(real, DatasetPictures) and real.is_mirrored:
+            raise ConfigError(
+                f"{metric.name} takes the reference as it is; leave out --mirror, or measure one that takes a number "
+                "of pictures of it, such as fid50k"
+            )
+    if real is None:
+        return
+    sizes = [(s.channels, *s.resolution) for s in (generated, real)]
+    if sizes[0] != sizes[1]:
+        raise ShapeError(
+            f"metrics: '{generated.name}' has pictures of {_size_text(sizes[0])}, '{real.name}' has "
+            f"{_size_text(sizes[1])}; prepare the pictures at one size"
+        )
 
 
-def _real_batches(dataset: Dataset, seed: int, start: int) -> Iterator[Tensor]:
-    """Yield real pictures [BATCH, C, H, W] uint8 for ever, from place `start` of the shuffled order on."""
-    order = np.random.RandomState(seed).permutation(len(dataset))
-    while True:
-        places = range(start, start + BATCH)
-        yield torch.from_numpy(np.stack([dataset.image(int(order[i % len(order)])) for i in places]))
-        start += BATCH
+@dataclass(frozen=True)
+class _Measurement:
+    """What `evaluate` and `control` have in common; the fields are their arguments."""
 
+    generated: PictureSource
+    real: PictureSource | None
+    networks: Networks
+    cache: Path | None
+    team: Team
+    reference: State | None
+    progress: Progress | None
 
-def _generated_batches(
-    generator: Generator, dataset: Dataset, device: torch.device | str, seed: int
-) -> Iterator[Tensor]:
-    """Yield generated pictures [BATCH, C, H, W] uint8 for ever."""
-    stream = torch.Generator()
-    start = 0
-    while True:
-        z, draws, noises = [], [], []
-        for index in range(start, start + BATCH):
-            stream.manual_seed((seed * SEED_STRIDE + index) % 2**32)  # torch's CPU stream takes 32 bits
-            z.append(torch.randn(generator.z_dim, generator=stream))
-            draws.append(torch.rand((), generator=stream))
-            noises.append([torch.randn(1, h, w, generator=stream) for h, w in generator.noise_shapes])
-        c = dataset.sample_labels(torch.stack(draws)).to(device) if generator.c_dim else None
-        maps = [torch.stack(level).to(device) for level in zip(*noises, strict=True)]  # each [BATCH, 1, h, w]
-        images = _synthesize(generator, torch.stack(z).to(device), c, maps)
-        yield torch.from_numpy(to_uint8(images)).permute(0, 3, 1, 2)  # [BATCH, C, H, W]
-        start += BATCH
+    def run(self, asked: Sequence[Metric], metrics: Sequence[Metric]) -> list[Result]:
+        """Measure `metrics`, which are those `asked` for with the numbers of pictures there are."""
+        started = time.monotonic()
+        is_given = self.reference is not None
+        of_real = [s for m in metrics for s in m.real_statistics() if not (is_given and isinstance(s, Moments))]
+        of_generated = [s for m in metrics for s in m.generated_statistics()]
+        for name in sorted({s.network for s in (*of_real, *of_generated)} - {""}):
+            self.networks.get(name)
+        team = replace(self.team, advance=self._meter(num_steps(of_real) + num_steps(of_generated)))
+        real: dict[Statistic, State] = {}
+        if self.real is not None and of_real:
+            real = collect_kept(self.real, of_real, self.networks, team, self.cache)
+        generated = collect_kept(self.generated, of_generated, self.networks, team, self.cache)
+        values = [
+            metric.compute(
+                [real.get(s) or self._substitute(metric, s) for s in metric.real_statistics()],
+                [generated[s] for s in metric.generated_statistics()],
+                self.generated.seed,
+            )
+            for metric in metrics
+        ]
+        seconds = time.monotonic() - started
+        notes = list(source_notes(self.generated, "measured pictures"))
+        notes += source_notes(self.real, "reference") if real and self.real is not None else []
+        return [self._result(*parts, seconds, notes) for parts in zip(asked, metrics, values, strict=True)]
 
+    def _substitute(self, metric: Metric, statistic: Statistic) -> State:
+        """Return the given moments in the place of a statistic of the reference."""
+        assert self.reference is not None
+        assert isinstance(statistic, Moments)
+        dim = self.networks.get(statistic.extractor).dims[statistic.output]
+        if len(self.reference["total"]) != dim:
+            raise DataError(
+                f"{metric.name} has {dim} features, the statistics given have {len(self.reference['total'])}; give "
+                "those of the same network"
+            )
+        return self.reference
 
-def _synthesize(generator: Generator, z: Tensor, c: Tensor | None, noises: Sequence[Tensor]) -> Tensor:
-    """Run the generator in evaluation mode without a graph, and leave its mode as it was."""
-    training = generator.training
-    generator.eval()
-    try:
-        with torch.no_grad():
-            return generator.synthesis(generator.mapping(z, c), noises=noises or None)
-    finally:
-        generator.train(training)
+    def _result(
+        self, asked: Metric, metric: Metric, values: dict[str, float], seconds: float, notes: Sequence[str]
+    ) -> Result:
+        real = self.real if metric.num_real else None
+        return Result(
+            name=metric.name,
+            values=values,
+            lower_is_better=metric.lower_is_better,
+            seed=self.generated.seed,
+            num_real=metric.num_real or 0,
+            num_generated=metric.num_generated,
+            real=real.name if real else None,
+            generated=self.generated.name,
+            mirror=isinstance(real, DatasetPictures) and real.is_mirrored,
+            networks={name: self.networks.stamp(name) for name in sorted(metric.networks() - {""})},
+            version=metric.version,
+            seconds=seconds,
+            warnings=(*advice(asked, metric, real), *notes),
+        )
 
+    def _meter(self, total: int) -> Callable[[int], None]:
+        """Return what counts this process's pictures as those of all, and tells `progress`."""
+        done = 0
 
-def _meter(progress: Progress | None, total: int) -> Callable[[int], None]:
-    done = 0
+        def report(count: int) -> None:
+            nonlocal done
+            done += count * self.team.world
+            if self.progress and count:
+                self.progress(min(done, total), total)
 
-    def report(count: int) -> None:
-        nonlocal done
-        done += count
-        if progress:
-            progress(done, total)
-
-    return report
+        return report
 
 
 def _size_text(size: Sequence[int]) -> str:

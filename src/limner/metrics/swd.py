@@ -6,16 +6,20 @@ of descriptors normalised to mean 0 and standard deviation 1 per colour channel;
 (Rabin et al. 2011) over 4 x 128 random unit directions. Values are given times 1000, per level and averaged. Lower is
 better; normalisation makes it blind to a uniform change of brightness or contrast.
 
-`swd` is the paper's protocol with 16,384 pictures a set, `swd2k` the same with 2,048; values of the two cannot be
-compared. Pictures are bytes; pyramid borders mirror without repeating the edge pixel; odd sizes round up.
+`swd` is the paper's protocol with 16,384 pictures a set, `swd2k` the same with 2,048 (a k is 1,024 here); values of the
+two cannot be compared. A smaller reference is gone round again. Pictures are bytes; pyramid borders mirror without
+repeating the edge pixel; odd sizes round up.
 
-Memory: 128 x 49 x C x 2 bytes a picture, level and set, which is 77 MB a level and set for `swd2k` in colour.
+Disk: 128 x 49 x C x 2 bytes a picture, level and set, which is 617 MB a level and set for `swd` in colour, in files
+that are gone when the process ends; one process holds some 200 MB in memory. Each of several processes holds all of it.
 
 *deviations*: descriptors are held as 16-bit fixed point with steps of 1/128 grey level.
 """
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +29,9 @@ from torch.nn import functional
 
 from limner.config import Resolution
 from limner.errors import ShapeError
-from limner.metrics.base import Metric
+from limner.metrics.base import Accumulator, Metric, State, Statistic
+from limner.metrics.engine.networks import Networks
+from limner.metrics.engine.sources import SEED_STRIDE, PictureSource
 
 PATCH = 7
 """Side of a patch, pixels."""
@@ -58,64 +64,109 @@ class Descriptors:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Patches(Statistic):
+    """Patches of every level of every picture: `level0` [n * 128, 49 C] int16, ..., and `shape` [3]: C, H, W.
+
+    They lie in temporary files without a name, so that memory holds no more of them than the system likes to.
+    """
+
+    side: int
+    """0 for the reference, 1 for what is measured: places are drawn apart."""
+
+    is_stored = False
+
+    def accumulator(self, source: PictureSource, networks: Networks) -> PatchAccumulator:
+        return PatchAccumulator(source.resolution, source.channels, 2 * source.seed + self.side)
+
+    def merged(self, states: Sequence[State]) -> State:
+        if len(states) == 1:
+            return states[0]
+        patches = {name: torch.cat([state[name] for state in states]) for name in states[0] if name != "shape"}
+        return patches | {"shape": states[0]["shape"]}
+
+
+class PatchAccumulator(Accumulator):
+    """See `Patches`; the places in a picture depend on the seed and its number alone."""
+
+    def __init__(self, resolution: Resolution, channels: int, seed: int) -> None:
+        self._shape = (channels, *resolution)
+        self._levels = level_sizes(resolution)
+        self._seed = seed
+        self._files = [tempfile.TemporaryFile() for _ in self._levels]  # noqa: SIM115 - see close
+        self._taken = 0
+
+    def add(self, indices: Tensor, values: Tensor) -> None:
+        stream = torch.Generator()
+        corners = []
+        for index in indices.tolist():
+            stream.manual_seed((self._seed * SEED_STRIDE + index) % 2**32)
+            corners.append(torch.rand(len(self._levels), PATCHES_PER_IMAGE, 2, generator=stream))
+        places = torch.stack(corners)  # [N, levels, P, 2]
+        for level, (band, file) in enumerate(
+            zip(laplacian_pyramid(values.cpu().float(), len(self._levels)), self._files, strict=True)
+        ):
+            patches = _take_patches(band, places[:, level])  # [N P, 49 C]
+            file.write((patches * FIXED_POINT).round_().short().numpy().data)
+        self._taken += len(values)
+
+    def close(self) -> None:
+        for file in self._files:
+            file.close()
+
+    def state(self) -> State:
+        if not self._taken:
+            return {}
+        shape = (self._taken * PATCHES_PER_IMAGE, PATCH * PATCH * self._shape[0])
+        state = {"shape": torch.tensor(self._shape)}
+        for level, file in enumerate(self._files):
+            file.flush()
+            state[f"level{level}"] = torch.from_numpy(np.memmap(file, np.int16, "r+", shape=shape))
+        return state
+
+
+@dataclass(frozen=True, kw_only=True)
 class SlicedWasserstein(Metric):
     """The distance between two sets of pictures, per level of the pyramid and averaged."""
 
-    def collector(self, resolution: Resolution, channels: int, num_images: int, seed: int) -> PatchCollector:
-        """Return an empty collector; `seed` places the patches."""
-        return PatchCollector(resolution, channels, num_images, seed)
+    def real_statistics(self) -> tuple[Statistic, ...]:
+        return (Patches(count=self.num_real or 0, side=0),)
 
-    def compute(self, real: PatchCollector, generated: PatchCollector, seed: int) -> dict[str, float]:
+    def generated_statistics(self) -> tuple[Statistic, ...]:
+        return (Patches(count=self.num_generated, side=1),)
+
+    def compute(self, real: Sequence[State], generated: Sequence[State], seed: int) -> dict[str, float]:
         """Return the average under `name` and every level's value under `name/<height>` (or `name/<height>x<width>`).
 
         Raises:
             ShapeError: the sets differ in size or number of pictures.
         """
-        if (real.levels, real.taken) != (generated.levels, generated.taken):
+        a, b = real[0], generated[0]
+        if a["shape"].tolist() != b["shape"].tolist() or len(a["level0"]) != len(b["level0"]):
             raise ShapeError(
-                f"{self.name}: got {real.taken} pictures at {real.levels[0]} and {generated.taken} at "
-                f"{generated.levels[0]}, expected two sets of one size and number"
+                f"{self.name}: got {_set_text(a)} and {_set_text(b)}, expected two sets of one size and number"
             )
-        directions = torch.Generator().manual_seed(seed)
+        channels, height, width = a["shape"].tolist()
+        directions = torch.Generator().manual_seed(seed % 2**32)
         per_level = {
-            f"{self.name}/{_level_name(level)}": SCALE
-            * sliced_wasserstein(real.descriptors(index), generated.descriptors(index), directions)
-            for index, level in enumerate(real.levels)
+            f"{self.name}/{_level_name(size)}": SCALE
+            * sliced_wasserstein(
+                descriptors(a[f"level{level}"], channels), descriptors(b[f"level{level}"], channels), directions
+            )
+            for level, size in enumerate(level_sizes((height, width)))
         }
         return {self.name: sum(per_level.values()) / len(per_level), **per_level}
 
 
-class PatchCollector:
-    """Patches of every level of every picture of a set."""
-
-    def __init__(self, resolution: Resolution, channels: int, num_images: int, seed: int) -> None:
-        self.levels = level_sizes(resolution)
-        self.channels = channels
-        self.taken = 0
-        self._places = torch.Generator().manual_seed(seed)
-        shape = (num_images * PATCHES_PER_IMAGE, PATCH * PATCH * channels)
-        self._values = [torch.empty(shape, dtype=torch.int16) for _ in self.levels]
-
-    def add(self, images: Tensor) -> None:
-        """Take in images [N, C, H, W] uint8."""
-        corners = torch.rand(len(images), len(self.levels), PATCHES_PER_IMAGE, 2, generator=self._places)
-        first = self.taken * PATCHES_PER_IMAGE
-        for index, level in enumerate(laplacian_pyramid(images.float(), len(self.levels))):
-            patches = _take_patches(level, corners[:, index])  # [N * 128, 49 C]
-            self._values[index][first : first + len(patches)] = (patches * FIXED_POINT).round_()
-        self.taken += len(images)
-
-    def descriptors(self, index: int) -> Descriptors:
-        """Return the descriptors of level `index`, normalised per channel over the set."""
-        values = self._values[index][: self.taken * PATCHES_PER_IMAGE]
-        total = torch.zeros(2, self.channels, dtype=torch.float64)
-        for block in values.split(BLOCK_PATCHES):
-            numbers = block.double().view(-1, self.channels)  # [pixels, C]
-            total += torch.stack([numbers.sum(0), numbers.square().sum(0)])
-        mean, mean_square = total / (len(values) * PATCH * PATCH)
-        std = (mean_square - mean.square()).clamp(min=0).sqrt()
-        std = torch.where(std > 0, std, 1.0)  # a channel without contrast is all zero after centring
-        return Descriptors(values=values, mean=mean.repeat(PATCH * PATCH), std=std.repeat(PATCH * PATCH))
+def descriptors(values: Tensor, channels: int) -> Descriptors:
+    """Return stored patches [n, 49 C] as descriptors, normalised per channel over the set."""
+    total = torch.zeros(2, channels, dtype=torch.float64)
+    for block in values.split(BLOCK_PATCHES):
+        numbers = block.double().view(-1, channels)  # [pixels, C]
+        total += torch.stack([numbers.sum(0), numbers.square().sum(0)])
+    mean, mean_square = total / (len(values) * PATCH * PATCH)
+    std = (mean_square - mean.square()).clamp(min=0).sqrt()
+    std = torch.where(std > 0, std, 1.0)  # a channel without contrast is all zero after centring
+    return Descriptors(values=values, mean=mean.repeat(PATCH * PATCH), std=std.repeat(PATCH * PATCH))
 
 
 def sliced_wasserstein(a: Descriptors, b: Descriptors, generator: torch.Generator) -> float:
@@ -223,12 +274,22 @@ def _take_patches(images: Tensor, corners: Tensor) -> Tensor:
     return torch.from_numpy(taken).flatten(2).flatten(0, 1)
 
 
+def _set_text(state: State) -> str:
+    channels, height, width = state["shape"].tolist()
+    return f"{len(state['level0']) // PATCHES_PER_IMAGE} pictures of {width}x{height} px with {channels} channels"
+
+
 def _level_name(level: Resolution) -> str:
     height, width = level
     return str(height) if height == width else f"{height}x{width}"
 
 
 METRICS: dict[str, Metric] = {
-    name: SlicedWasserstein(name=name, num_real=count, num_generated=count)
-    for name, count in (("swd", 16384), ("swd2k", 2048))
+    metric.name: metric
+    for metric in (
+        SlicedWasserstein(
+            stem="swd", kilo=1024, unnamed_count=16384, num_generated=count, num_real=count, repeats_real=True
+        )
+        for count in (16384, 2048)
+    )
 }

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from limner.errors import ConfigError
+from limner.metrics import runner
+from limner.metrics.base import Result
 from limner.training import records
 from limner.training.callbacks import evaluate
 from limner.training.callbacks.base import Callback
@@ -13,22 +17,39 @@ ONE = {"callbacks.metrics": "[swd2k]"}
 TWO = {"callbacks.metrics": "[swd2k, swd]"}
 
 
+def result(name, value):
+    return Result(
+        name=name,
+        values={name: value},
+        lower_is_better=True,
+        seed=0,
+        num_real=8,
+        num_generated=8,
+        real="data",
+        generated="generator",
+        mirror=False,
+        networks={},
+        version=1,
+        seconds=1.0,
+    )
+
+
 @pytest.fixture
 def scripted(monkeypatch):
     """Replace the computation: `scripted[name]` is a list of values or errors to come."""
     script = {}
 
     def run(names, *args, **kwargs):
-        results = {}
+        results = []
         for name in names:
             outcome = script[name].pop(0)
             if isinstance(outcome, Exception):
                 raise outcome
-            results[name] = outcome
+            results.append(result(name, outcome))
         return results
 
     monkeypatch.setattr(evaluate.runner, "evaluate", run)
-    monkeypatch.setattr(evaluate.runner, "control", lambda names, dataset: dict.fromkeys(names, 5.0))
+    monkeypatch.setattr(evaluate.runner, "control", lambda names, *_, **__: [result(name, 5.0) for name in names])
     return script
 
 
@@ -47,8 +68,8 @@ def test_a_run_without_metrics_evaluates_nothing(make_context):
 
 
 def test_an_unknown_metric_is_refused_before_training(make_context):
-    with pytest.raises(ConfigError, match="unknown metric 'swd3k'"):
-        evaluate.make(make_context({"callbacks.metrics": "[swd3k]"}))
+    with pytest.raises(ConfigError, match="unknown metric 'swb2k'"):
+        evaluate.make(make_context({"callbacks.metrics": "[swb2k]"}))
 
 
 def test_the_moving_average_is_measured_and_recorded(make_context, make_state, stats, monkeypatch, capsys):
@@ -56,9 +77,10 @@ def test_the_moving_average_is_measured_and_recorded(make_context, make_state, s
     real = evaluate.runner.evaluate
     measured = []
 
-    def fewer(names, generator, *args, **kwargs):
-        measured.append(generator)
-        return {name.split("@")[0]: v for name, v in real(names, generator, *args, num=8, **kwargs).items()}
+    def fewer(names, generated, *args, **kwargs):
+        measured.append(generated.generator)
+        found = real(names, generated, *args, num=8, **kwargs)
+        return [dataclasses.replace(r, name="swd2k", values={"swd2k": r.value}) for r in found]
 
     monkeypatch.setattr(evaluate.runner, "evaluate", fewer)
     context = make_context(ONE)
@@ -71,7 +93,7 @@ def test_the_moving_average_is_measured_and_recorded(make_context, make_state, s
     assert control["control"] is True
     assert control["metrics"] == {}  # 24 pictures are too few for two sets of 2,048
     assert record["metrics"]["swd2k"] == context.shared["metrics"]["swd2k"] > 0
-    assert record["protocols"]["swd2k"]["num_real"] == 2048
+    assert record["protocols"]["swd2k"]["num_generated"] == 8
     assert record["seconds"] > 0
     assert capsys.readouterr().out.startswith("swd2k ")
 
@@ -102,11 +124,8 @@ def test_the_best_snapshot_has_the_lowest_value(make_context, make_state, stats,
 
 
 def test_a_metric_that_should_rise_is_best_at_its_highest(make_context, make_state, stats, scripted, monkeypatch):
-    class Rising:
-        lower_is_better = False
-
-    monkeypatch.setattr(evaluate.runner, "find", lambda name: Rising())
-    monkeypatch.setattr(evaluate.runner, "protocol", lambda name: {})
+    rising = dataclasses.replace(runner.find("swd2k"), lower_is_better=False)
+    monkeypatch.setattr(evaluate.runner, "find", lambda name: rising)
     scripted["swd2k"] = [30.0, 20.0]
     context = make_context(ONE)
     run_snapshots(context, make_state, stats, [1000, 2000])
@@ -156,3 +175,10 @@ def test_a_failing_first_metric_leaves_the_best_alone(make_context, make_state, 
     run_snapshots(context, make_state, stats, [1000])
     assert "best" not in context.shared
     assert context.shared["metrics"] == {"swd": 3.0}
+
+
+def test_a_name_with_the_usual_count_is_the_usual_name(make_context, make_state, stats, scripted):
+    scripted["swd"] = [3.0]
+    context = make_context({"callbacks.metrics": "[swd16k]"})
+    run_snapshots(context, make_state, stats, [1000])
+    assert context.shared["best"]["value"] == 3.0

@@ -13,6 +13,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from limner.metrics import runner
+from limner.metrics.base import Result
+from limner.metrics.engine.cache import default_folder
+from limner.metrics.engine.networks import Networks
+from limner.metrics.engine.sources import DatasetPictures, GeneratorPictures
 from limner.training import records
 from limner.training.callbacks.base import Callback, CallbackContext
 from limner.training.clock import duration_text
@@ -36,7 +40,7 @@ class Evaluate(Callback):
 
     def __init__(self, context: CallbackContext) -> None:
         super().__init__(context)
-        self._names = context.config.callbacks.metrics
+        self._names = [runner.find(name).name for name in context.config.callbacks.metrics]
         self._path = context.run_dir / METRICS_NAME
 
     def on_start(self, state: TrainingState) -> None:
@@ -54,30 +58,46 @@ class Evaluate(Callback):
         context.shared.pop("metrics", None)
         kimg = state.nimg / 1000
         if not self._has_control:
-            self._measure(kimg, lambda names: runner.control(names, context.dataset), control=True)
+            self._measure(
+                kimg,
+                lambda names: runner.control(names, context.dataset, networks=self._networks(), cache=default_folder()),
+                control=True,
+            )
             self._has_control = True
-        values = self._measure(
-            kimg,
-            lambda names: runner.evaluate(names, state.G_ema, context.dataset, device=context.device),
-        )
+        values = self._measure(kimg, lambda names: self._evaluate(names, state))
         if values:
             context.shared["metrics"] = values
         if self._names[0] in values:
             self._keep_best(values[self._names[0]], kimg)
 
+    def _evaluate(self, names: Sequence[str], state: TrainingState) -> list[Result]:
+        context = self.context
+        return runner.evaluate(
+            names,
+            GeneratorPictures(state.G_ema, context.dataset, device=context.device),
+            DatasetPictures(context.dataset),
+            networks=self._networks(),
+            cache=default_folder(),
+        )
+
+    def _networks(self) -> Networks:
+        """Return feature networks that are let go after a measurement: training needs the memory."""
+        return Networks(self.context.device)
+
     def _measure(
-        self, kimg: float, run: Callable[[Sequence[str]], dict[str, float]], control: bool = False
+        self, kimg: float, run: Callable[[Sequence[str]], list[Result]], control: bool = False
     ) -> dict[str, float]:
         """Compute, record and report all metrics at once; where that fails, one by one, so that one fails alone."""
         started = time.monotonic()
-        values, errors = _attempt(run, self._names)
+        results, errors = _attempt(run, self._names)
         if errors and len(self._names) > 1:
             parts = [_attempt(run, [name]) for name in self._names]
-            values = {name: value for part, _ in parts for name, value in part.items()}
+            results = [result for part, _ in parts for result in part]
             errors = {name: error for _, part in parts for name, error in part.items()}
         seconds = time.monotonic() - started
+        values = {name: value for result in results for name, value in result.values.items()}
         record = {"kimg": kimg, "time": time.time(), "seconds": seconds, "metrics": values}
-        record["protocols"] = {name: runner.protocol(name) for name in self._names}
+        record["protocols"] = {result.name: result.protocol() for result in results}
         record |= {"control": True} if control else {}
         record |= {"errors": errors} if errors else {}
         records.append(self._path, record)
@@ -96,12 +116,10 @@ class Evaluate(Callback):
             self.context.shared["best"] = {"value": value, "kimg": kimg}
 
 
-def _attempt(
-    run: Callable[[Sequence[str]], dict[str, float]], names: Sequence[str]
-) -> tuple[dict[str, float], dict[str, str]]:
-    """Return (values, errors by metric); any failure counts, because no measurement is worth a training run."""
+def _attempt(run: Callable[[Sequence[str]], list[Result]], names: Sequence[str]) -> tuple[list[Result], dict[str, str]]:
+    """Return (results, errors by metric); any failure counts, because no measurement is worth a training run."""
     try:
         return run(names), {}
     except Exception as error:
         text = (str(error).splitlines() or [""])[0]
-        return {}, {name: f"{type(error).__name__}: {text}" for name in names}
+        return [], {name: f"{type(error).__name__}: {text}" for name in names}
