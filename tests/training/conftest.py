@@ -15,7 +15,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pictures(tmp_path_factory.mktemp("data") / "discs")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _one_thread():
     """Sums of one thread, so that bits can be compared with those of other processes."""
     threads = torch.get_num_threads()

@@ -21,7 +21,7 @@ def adjusted(config: RunConfig, p: float, *mean_signs: float) -> float:
     state = cast(TrainingState, SimpleNamespace(augment_p=torch.tensor(p), augment_stats=torch.zeros(2)))
     for mean_sign in mean_signs:
         augmentation.count_signs(state, torch.tensor(mean_sign))
-    augmentation.adjust(state, config, Processes())
+    augmentation.adjust(state, config.augment, Processes(), config.batch)
     assert torch.equal(state.augment_stats, torch.zeros(2)), "the next measurement starts anew"
     return float(state.augment_p)
 

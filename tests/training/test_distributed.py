@@ -109,9 +109,10 @@ def test_two_processes_at_half_batch_compute_what_one_computes(pictures: Path, t
     """22 iterations with R1, path length, style mixing, noise, minibatch std, ADA, mirror and labels; all of the state.
 
     They end between two adjustments of p. Then both ways to go on: two processes from the state of one, and one from
-    the state of two.
+    the state of two. Adam divides by the gradient's size, so the rounding of a gradient near zero, which depends on the
+    processor, would become a whole step; its epsilon is large enough here to keep rounding small.
     """
-    settings = EVERYTHING | {"batch": 16, "c_dim": NUM_CLASSES, "callbacks__names": "log"}
+    settings = EVERYTHING | {"batch": 16, "c_dim": NUM_CLASSES, "callbacks__names": "log", "optimizer__eps": 1e-3}
     config, longer = (tiny(pictures, iterations, **settings) for iterations in (22, 24))
     expected = run(config, tmp_path / "one")
     shutil.copytree(tmp_path / "one", tmp_path / "one-then-two")

@@ -12,6 +12,7 @@ from limner.config import RunConfig, with_changes
 from limner.papers.base import Phase
 from limner.training import estimate as module
 from limner.training.estimate import Estimate, estimate
+from limner.training.schedule import Moment
 from training.runs import EVERYTHING, tiny
 
 CPU = torch.device("cpu")
@@ -27,7 +28,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Replace the clock: a sample takes 1 s in a main phase and 2 s in a regularising one; returns what was run."""
     run: list[tuple[str, int]] = []
 
-    def timed(state: object, phase: Phase, config: RunConfig, size: int, steps: int) -> float:
+    def timed(state: object, phase: Phase, config: RunConfig, now: Moment, size: int, steps: int) -> float:
         run.append((phase.name, size))
         return size * (1.0 if phase.interval == 1 else 2.0)
 

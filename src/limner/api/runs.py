@@ -33,6 +33,7 @@ from limner.metrics import runner as metrics
 from limner.papers.base import PresetRequest
 from limner.runtime import expand
 from limner.training.run_folder import check_batch, check_folder
+from limner.training.schedule import check_schedule
 
 DEFAULT_PRESET = "stylegan2-ada-auto"
 FINE_TUNING = {"augment": {"speed_kimg": 100.0}, "ema": {"rampup": None}}
@@ -117,7 +118,9 @@ def configure(request: RunRequest) -> Plan:
     )
     try:
         is_conditional = data.cond if request.cond is None else request.cond
-        start, base = (resumed, resumed) if resumed else _from_preset(request, overlay, dataset, is_conditional)
+        start, base = resumed, resumed
+        if start is None or base is None:
+            start, base = _from_preset(request, overlay, dataset, is_conditional, existing)
         values = to_dict(start)
         if request.init_from and not resumed:
             values = merged(values, FINE_TUNING)
@@ -126,6 +129,7 @@ def configure(request: RunRequest) -> Plan:
         values["data"]["path"] = path
         config = with_changes(run_config_from_dict(values), request.settings)
         _check_parts(config)
+        check_schedule(config)
         check_batch(config, request.num_processes)
         if run_dir is not None:
             check_folder(run_dir, config)
@@ -167,9 +171,16 @@ def _run_in(run_dir: Path | None) -> RunConfig | None:
 
 
 def _from_preset(
-    request: RunRequest, overlay: Mapping[str, Any], dataset: Dataset, is_conditional: bool
+    request: RunRequest,
+    overlay: Mapping[str, Any],
+    dataset: Dataset,
+    is_conditional: bool,
+    existing: RunConfig | None,
 ) -> tuple[RunConfig, RunConfig]:
-    """Return the preset for the batch and processes asked for, and for its own: what the run is compared with."""
+    """Return the preset for the batch, processes and length asked for, and for its own, to compare the run with.
+
+    A run of this preset that exists already keeps its pace of growing when it is made longer.
+    """
     named = overlay.get("preset")
     if request.preset and named and named != request.preset:
         raise ConfigError(f"the configuration file is of preset '{named}', --preset says '{request.preset}'; drop one")
@@ -177,15 +188,30 @@ def _from_preset(
     batch = request.batch or overlay.get("batch")
     own = PresetRequest(resolution=dataset.resolution, channels=dataset.channels, c_dim=_c_dim(dataset, is_conditional))
     asked = dataclasses.replace(
-        own, batch=batch if isinstance(batch, int) and batch > 0 else None, num_processes=request.num_processes
+        own,
+        batch=batch if isinstance(batch, int) and batch > 0 else None,
+        num_processes=request.num_processes,
+        total_kimg=_total_kimg(request, overlay),
     )
     start, base = preset.build(asked), preset.build(own)
+    if existing is not None and existing.preset == preset.name:
+        pace = {name: getattr(existing.schedule, name) for name in ("stable_kimg", "fade_kimg")}
+        start = dataclasses.replace(start, schedule=dataclasses.replace(start.schedule, **pace))
     if overlay.get("room", start.room) != start.room:
         raise ConfigError(
             f"the configuration file is of room '{overlay['room']}', but preset '{preset.name}' is of room "
             f"'{start.room}'; name a preset of that room"
         )
     return start, base
+
+
+def _total_kimg(request: RunRequest, overlay: Mapping[str, Any]) -> float | None:
+    """Return the length asked for, kimg; None without one, or for one that is refused when settings are read."""
+    value = request.settings.get("total_kimg", overlay.get("total_kimg"))
+    try:
+        return float(value) if value is not None and float(value) > 0 else None
+    except (TypeError, ValueError):
+        return None
 
 
 def _asked(request: RunRequest, dataset: Dataset, is_conditional: bool) -> dict[str, Any]:

@@ -206,6 +206,7 @@ def load_generator(path: str | Path, name: str | None = None, device: torch.devi
     with torch.random.fork_rng(devices=[]):
         generator: Generator = registry.get("papers", config.room).Generator(config.generator)
     load_tensors(generator, tensors, str(folder / f"{name}.safetensors"))
+    generator.lod = float(read_document(folder).get("lod", 0.0))
     return generator.to(device).eval().requires_grad_(False)
 
 

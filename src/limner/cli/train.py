@@ -59,7 +59,11 @@ class TrainOptions:
     gamma: Annotated[float | None, Parameter(group=NETWORK)] = None
     """weight of R1"""
     init_from: Annotated[str | None, Parameter(group=NETWORK)] = None
-    """snapshot whose networks a new run starts from: fine-tuning"""
+    """snapshot whose networks a new run starts from: fine-tuning; what does not fit is listed and starts fresh"""
+    freeze_d: Annotated[int | None, Parameter(name=["--freeze-d", "--freezed"], group=NETWORK)] = None
+    """first layers of D, counted from the picture, that stay as they are (Freeze-D; 10 is a good start)"""
+    grow: Annotated[bool | None, Parameter(group=NETWORK, negative="")] = None
+    """grow progressively (--grow=0: the same run at full resolution from the start)"""
     config: Annotated[tuple[str, ...], Parameter(group=NETWORK, negative="", show_default=False)] = ()
     """YAML file of settings, as --dry-run prints; may be repeated, later ones win"""
     set: Annotated[tuple[str, ...], Parameter(group=NETWORK, negative="", show_default=False)] = ()
@@ -116,6 +120,8 @@ SETTINGS = {
     "subset": "data.subset",
     "workers": "data.workers",
     "gamma": "objective.r1_gamma",
+    "freeze_d": "optimizer.freeze_d",
+    "grow": "schedule.grow",
     "kimg": "total_kimg",
     "batch_gpu": "batch_gpu",
     "seed": "seed",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 
@@ -29,7 +29,8 @@ class Loader:
 
     Args:
         dataset: the pictures.
-        batch: pictures a batch over all processes; a multiple of `world`.
+        batch: pictures a batch over all processes, a multiple of `world`; or a function from the number of pictures
+            shown before to that.
         rank: this process.
         world: number of processes.
         seed: order.
@@ -46,7 +47,7 @@ class Loader:
         self,
         dataset: Dataset,
         *,
-        batch: int,
+        batch: int | Callable[[int], int],
         rank: int = 0,
         world: int = 1,
         seed: int = 0,
@@ -55,9 +56,11 @@ class Loader:
         workers: int = 2,
         cache_mb: int = 2048,
     ) -> None:
-        if batch < 1 or world < 1 or batch % world or not 0 <= rank < world:
+        batch_at: Callable[[int], int] = batch if callable(batch) else lambda _: batch
+        first = batch_at(start)
+        if first < 1 or world < 1 or first % world or not 0 <= rank < world:
             raise ConfigError(
-                f"got batch {batch} for process {rank} of {world}, expected a batch that is a multiple of the number "
+                f"got batch {first} for process {rank} of {world}, expected a batch that is a multiple of the number "
                 "of processes; change --batch"
             )
         if start < 0 or workers < 1 or cache_mb < 0:
@@ -66,12 +69,11 @@ class Loader:
                 "cache_mb >= 0"
             )
         self.dataset = dataset
-        self.batch = batch
         self.wait_sec = 0.0
         """Time the consumer has waited for pictures, seconds."""
         self.images_served = 0
         """Pictures handed out by this process."""
-        self._rank, self._world, self._next = rank, world, start
+        self._rank, self._world, self._next, self._batch_at = rank, world, start, batch_at
         self._total = len(dataset) * (2 if mirror else 1)
         self._order = lru_cache(maxsize=3)(lambda epoch: epoch_order(self._total, seed, epoch))
         shape = (dataset.channels, *dataset.resolution)
@@ -87,8 +89,9 @@ class Loader:
 
     def __next__(self) -> Batch:
         while len(self._pending) < self._depth:
-            self._pending.append(self._pool.submit(self._make, self._next))
-            self._next += self.batch
+            batch = self._batch_at(self._next)
+            self._pending.append(self._pool.submit(self._make, self._next, batch))
+            self._next += batch
         started = time.perf_counter()
         images, labels = self._pending.popleft().result()
         self.wait_sec += time.perf_counter() - started
@@ -99,9 +102,9 @@ class Loader:
         """Stop the threads; batches decoded ahead are dropped."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _make(self, start: int) -> Batch:
-        """Return this process's share of the batch that begins with sample number `start`."""
-        samples = range(start + self._rank, start + self.batch, self._world)
+    def _make(self, start: int, batch: int) -> Batch:
+        """Return this process's share of the `batch` samples from sample number `start` on."""
+        samples = range(start + self._rank, start + batch, self._world)
         entries = np.array([self._order(g // self._total)[g % self._total] for g in samples])
         indices = entries % len(self.dataset)  # [n]
         images = np.empty((len(entries), self.dataset.channels, *self.dataset.resolution), np.uint8)  # [n, C, H, W]

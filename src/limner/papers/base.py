@@ -1,14 +1,14 @@
 """What every paper's room provides: the contracts that training, latents, checkpoints and the verbs rely on.
 
 A room is a package `limner/papers/<room>` that exports `GeneratorConfig`, `DiscriminatorConfig`, `ObjectiveConfig`,
-`Generator`, `Discriminator`, `Objective`, `PRESETS` and `PAPER`. Rooms never import one another.
+`Generator`, `Discriminator`, `Objective`, `PRESETS`, `LADDERS` and `PAPER`. Rooms never import one another.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -86,6 +86,8 @@ class PresetRequest:
     """Total batch."""
     num_processes: int = 1
     """Processes of the run."""
+    total_kimg: float | None = None
+    """Length of the run; the durations of growing shrink and stretch with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +107,32 @@ class Preset:
     """The published score, quoted from the source."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rung:
+    """A row of an ablation table."""
+
+    row: str
+    """The row's name in the paper."""
+    preset: str
+    """The preset that is this row, of any room."""
+    published: Mapping[str, float] = field(default_factory=dict)
+    """Score -> its published value, such as `{"FID, FFHQ": 4.40}`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ladder:
+    """An ablation table of a paper: each rung is the one above it with that row's difference."""
+
+    title: str
+    """What the table compares."""
+    source: str
+    """Paper and table, and how sure the published values are."""
+    rungs: tuple[Rung, ...]
+    """Rows, first to last."""
+
+
 class Generator(nn.Module, ABC):
-    """Latents to pictures. All attributes are set by the subclass's constructor."""
+    """Latents to pictures. All attributes but `lod` are set by the subclass's constructor."""
 
     z_dim: int
     w_dim: int
@@ -115,6 +141,8 @@ class Generator(nn.Module, ABC):
     img_resolution: Resolution
     img_channels: int
     w_avg: Tensor
+    lod: float = 0.0
+    """Level of detail the weights are trained to, which `synthesis` takes by default; above 0 while a run still grows."""
 
     @abstractmethod
     def mapping(
@@ -144,6 +172,7 @@ class Generator(nn.Module, ABC):
         *,
         noise_mode: NoiseMode = "const",
         noises: Sequence[Tensor] | None = None,
+        lod: float | None = None,
     ) -> Tensor:
         """Map intermediate latents to pictures.
 
@@ -151,9 +180,14 @@ class Generator(nn.Module, ABC):
             ws: [N, num_ws, w_dim] float.
             noise_mode: `const` uses the stored maps, `random` fresh ones, `none` no noise.
             noises: explicit noise maps [N or 1, 1, H, W] in `noise_shapes` order; overrides `noise_mode`.
+            lod: level of detail of a growing generator (see `ops.growing`); None: the attribute `lod`.
 
         Returns:
-            images: [N, C, H, W] float, nominally in [-1, 1].
+            images: [N, C, H, W] float, nominally in [-1, 1]; full size at any `lod`.
+
+        Raises:
+            ShapeError: latents or noise maps of another shape.
+            ConfigError: an unknown noise mode, or a level of detail that the generator does not have.
         """
 
     @property
@@ -296,10 +330,29 @@ class Discriminator(nn.Module, ABC):
     c_dim: int
     img_resolution: Resolution
     img_channels: int
+    uses_labels: bool = True
+    """Whether labels change the logits; False where an auxiliary classifier predicts them instead."""
 
     @abstractmethod
-    def forward(self, images: Tensor, c: Tensor | None = None) -> Tensor:
-        """images [N, C, H, W] in [-1, 1] and labels [N, c_dim] to logits [N, 1]."""
+    def forward(self, images: Tensor, c: Tensor | None = None, *, lod: float = 0.0) -> Tensor:
+        """Judge pictures.
+
+        Args:
+            images: [N, C, H >> floor(lod), W >> floor(lod)] in [-1, 1].
+            c: labels [N, c_dim]; None only when `c_dim` is 0.
+            lod: level of detail of a growing discriminator (see `ops.growing`).
+
+        Returns:
+            logits: [N, 1].
+
+        Raises:
+            ShapeError: pictures or labels of another shape.
+            ConfigError: a level of detail that the discriminator does not have.
+        """
+
+    @abstractmethod
+    def freezable_layers(self) -> list[nn.Module]:
+        """Return the layers from the picture inwards, in the order Freeze-D counts them."""
 
 
 class Draws(Protocol):
@@ -332,11 +385,13 @@ class Batch:
     """What a phase's loss gets."""
 
     images: Tensor
-    """Real pictures [N, C, H, W] in [-1, 1]."""
+    """Real pictures [N, C, H >> floor(lod), W >> floor(lod)] in [-1, 1], faded."""
     c: Tensor | None
     """Their labels [N, c_dim]; None when unconditional."""
     draws: Draws
     """Random numbers for this phase."""
+    lod: float = 0.0
+    """Level of detail being trained (see `ops.growing`)."""
 
 
 @dataclass(frozen=True)
@@ -392,4 +447,5 @@ class Room(Protocol):
     Discriminator: Callable[[Any], Discriminator]
     Objective: Callable[..., Objective]
     PRESETS: dict[str, Preset]
+    LADDERS: dict[str, Ladder]
     PAPER: Paper

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from limner.config import AugmentConfig, RunConfig
+from limner.config import AugmentConfig
 from limner.data.augment import AugmentPipe, DiffAugment
 from limner.papers.base import Draws
 from limner.training.distributed import Processes
@@ -45,10 +45,17 @@ def count_signs(state: TrainingState, mean_sign: Tensor) -> None:
     state.augment_stats += torch.stack([mean_sign, torch.ones_like(mean_sign)])
 
 
-def adjust(state: TrainingState, config: RunConfig, processes: Processes) -> None:
-    """Move p by one step towards the target (StyleGAN2-ADA paper, Section 3.1), without reading it."""
+def adjust(state: TrainingState, config: AugmentConfig, processes: Processes, batch: int) -> None:
+    """Move p by one step towards the target (StyleGAN2-ADA paper, Section 3.1), without reading it.
+
+    Args:
+        state: holds p and the signs counted since the last step.
+        config: target, interval and speed.
+        processes: those that share the batch.
+        batch: total batch.
+    """
     total, count = processes.sum(state.augment_stats)
-    step = config.batch * config.augment.interval / (config.augment.speed_kimg * 1000)
-    direction = torch.sign(total / count - config.augment.target)
+    step = batch * config.interval / (config.speed_kimg * 1000)
+    direction = torch.sign(total / count - config.target)
     state.augment_p.add_(direction * step).clamp_(min=0)
     state.augment_stats.zero_()

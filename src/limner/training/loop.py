@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 
 from limner import registry
-from limner.checkpoints.io import load_tensors, read_networks
 from limner.checkpoints.state import load_latest_state, save_state
-from limner.config import RunConfig
+from limner.config import RunConfig, nominal_side
 from limner.data import open_dataset
 from limner.data.loader import Loader
 from limner.errors import CheckpointError, NonFiniteError
+from limner.ops.growing import shrink
 from limner.papers.base import Batch, ObjectiveContext, Phase
 from limner.training import augmentation, run_folder
 from limner.training.callbacks.base import Callback, CallbackContext
@@ -31,9 +31,10 @@ from limner.training.distributed import Processes, join, leave
 from limner.training.draws import SharedDraws
 from limner.training.ema import ema_decay, update_ema
 from limner.training.interrupt import StopSignals
-from limner.training.schedule import moment
-from limner.training.state import TrainingState, base_lr, from_tree, initial_state, to_tree
+from limner.training.schedule import Moment, moment
+from limner.training.state import TrainingState, from_tree, initial_state, learning_rate, to_tree
 from limner.training.statistics import Statistics
+from limner.training.transfer import Transfer, take_over
 
 
 @dataclass(kw_only=True)
@@ -51,10 +52,9 @@ class _Run:
     callbacks: list[Callback]
     shared: dict[str, Any]
 
-    @property
-    def rounds(self) -> int:
-        """Accumulation rounds of a phase."""
-        share = self.config.batch // self.processes.world
+    def num_rounds(self, batch: int) -> int:
+        """Accumulation rounds of a phase on a total batch."""
+        share = batch // self.processes.world
         return -(-share // (self.config.batch_gpu or share))
 
 
@@ -120,10 +120,12 @@ def _prepare(
     context = ObjectiveContext(reduce_mean=processes.mean)
     state = initial_state(config, context, device)
     context.augment = augmentation.build(config.augment, state.augment_p, device)
-    _restore(state, run_dir, init_from, processes)
+    transfer = _restore(state, run_dir, init_from, config.room, processes)
+    if transfer is not None and processes.is_first and not quiet:
+        print(transfer.notice(), flush=True)
     loader = Loader(
         dataset,
-        batch=config.batch,
+        batch=lambda nimg: moment(config, nimg).batch,
         rank=processes.rank,
         world=processes.world,
         seed=config.seed,
@@ -155,7 +157,9 @@ def _prepare(
     )
 
 
-def _restore(state: TrainingState, run_dir: Path, init_from: Path | None, processes: Processes) -> None:
+def _restore(
+    state: TrainingState, run_dir: Path, init_from: Path | None, room: str, processes: Processes
+) -> Transfer | None:
     """Take up the latest state of the run; a run without one starts from the snapshot `init_from`, if given."""
     tree = load_latest_state(run_dir)
     if tree is not None:
@@ -165,23 +169,18 @@ def _restore(state: TrainingState, run_dir: Path, init_from: Path | None, proces
             f"the processes of the run read different training states from '{run_dir}', this one after "
             f"{state.nimg / 1000:g} kimg; put --out on a disk that all machines share"
         )
+    transfer = None
     if tree is None and init_from is not None:
-        _init_from(state, init_from)
+        transfer = take_over(state, init_from, room, run_dir if processes.is_first else None)
     for module in state.modules().values():
         processes.broadcast(module)
+    return transfer
 
 
 def _label_table(dataset: Any, config: RunConfig, device: torch.device) -> Tensor | None:
     if not config.data.cond:
         return None
     return torch.stack([torch.from_numpy(dataset.label(i)) for i in range(len(dataset))]).to(device)
-
-
-def _init_from(state: TrainingState, path: Path) -> None:
-    names = {"generator": state.G, "generator_ema": state.G_ema, "discriminator": state.D}
-    networks = read_networks(path, names)
-    for name, module in names.items():
-        load_tensors(module, networks[name], f"{path} ({name})")
 
 
 def _loop(run: _Run, signals: StopSignals) -> None:
@@ -219,28 +218,29 @@ def _iterate(run: _Run, phases: Sequence[Phase]) -> None:
     """One iteration: every due phase, then the moving average."""
     config, state = run.config, run.state
     now = moment(config, state.nimg)
+    is_new_stage = (math.floor(now.lod), math.ceil(now.lod)) != (math.floor(state.lod), math.ceil(state.lod))
     for name, optimizer in state.optimizers.items():
-        optimizer.param_groups[0]["lr"] = base_lr(config, name, phases) * now.lr_scale
+        optimizer.param_groups[0]["lr"] = learning_rate(now, name, phases)
+        if is_new_stage and config.schedule.reset_optimizers:
+            optimizer.state.clear()
+    state.grow(now.lod)
     pixels, labels = next(run.loader)
-    images = pixels.to(run.device).float() / 127.5 - 1
+    images = shrink(pixels.to(run.device).float() / 127.5 - 1, now.lod)
     c = labels.to(run.device) if labels is not None and config.data.cond else None
     for phase in phases:
         if state.iteration % phase.interval == 0:
-            _step(run, phase, images, c)
+            _step(run, phase, now, images, c)
     state.nimg += now.batch
     state.iteration += 1
     update_ema(state.G_ema, state.G, ema_decay(config.ema, batch=now.batch, nimg=state.nimg))
     if config.augment.mode == "ada" and state.iteration % config.augment.interval == 0:
-        augmentation.adjust(state, config, run.processes)
+        augmentation.adjust(state, config.augment, run.processes, now.batch)
 
 
-def _step(run: _Run, phase: Phase, images: Tensor, c: Tensor | None) -> None:
+def _step(run: _Run, phase: Phase, now: Moment, images: Tensor, c: Tensor | None) -> None:
     """One optimiser step of one phase, accumulated over rounds."""
-    state, processes, rounds = run.state, run.processes, run.rounds
-    networks = {"G": state.G, "D": state.D}
-    for name, network in networks.items():
-        network.requires_grad_(name == phase.module)
-    parameters = [parameter for parameter in networks[phase.module].parameters() if parameter.requires_grad]
+    state, processes, rounds = run.state, run.processes, run.num_rounds(now.batch)
+    parameters = state.select(phase, run.config.optimizer.freeze_d)
     optimizer = state.optimizers[phase.module]
     optimizer.zero_grad(set_to_none=True)
     before = state.rng.get_state() if rounds > 1 else None
@@ -249,12 +249,12 @@ def _step(run: _Run, phase: Phase, images: Tensor, c: Tensor | None) -> None:
             state.rng.set_state(before)  # every round draws the same total batch and keeps its own part
         draws = SharedDraws(
             state.rng,
-            batch=run.config.batch,
+            batch=now.batch,
             start=index * processes.world + processes.rank,
             step=rounds * processes.world,
             label_table=run.label_table,
         )
-        batch = Batch(images[index::rounds], None if c is None else c[index::rounds], draws)
+        batch = Batch(images[index::rounds], None if c is None else c[index::rounds], draws, now.lod)
         values = phase.loss(batch)
         (values["loss"] / rounds).backward()
         for name, value in values.items():
@@ -315,6 +315,13 @@ class _Clock:
         state.elapsed_sec += now - self.counted
         self.counted = now
         images = max(state.nimg - self.nimg, 1)
+        if run.config.schedule.grow:
+            side = nominal_side(run.config.data.resolution)
+            stats |= {
+                "resolution": float(side >> math.floor(state.lod)),
+                "lod": state.lod,
+                "alpha": 1 - state.lod % 1,
+            }
         return stats | {
             "kimg": state.nimg / 1000,
             "tick": float(state.tick),

@@ -7,6 +7,7 @@ from pathlib import Path
 from limner.checkpoints.io import CONFIG_NAME, load_config, read_document, write_document
 from limner.config import RunConfig, difference
 from limner.errors import CheckpointError, ConfigError
+from limner.training.schedule import batches
 
 COMMAND_NAME = "command.txt"
 
@@ -15,17 +16,18 @@ CHANGEABLE = ("total_kimg", "callbacks.", "data.path", "data.workers", "data.cac
 
 
 def check_batch(config: RunConfig, world: int) -> None:
-    """Raise `ConfigError` unless the batch divides over processes and accumulation rounds, and the run has a length."""
+    """Raise `ConfigError` unless batches divide over processes and accumulation rounds, and the run has a length."""
     if config.total_kimg <= 0:
         raise ConfigError(f"total_kimg: got {config.total_kimg:g}, expected more than 0; give --kimg")
-    if config.batch % world:
-        raise ConfigError(f"batch: got {config.batch}, expected a multiple of the {world} processes; change --batch")
-    share = config.batch // world
-    if config.batch_gpu is not None and config.batch_gpu < share and share % config.batch_gpu:
-        raise ConfigError(
-            f"batch_gpu: got {config.batch_gpu}, expected a divisor of {share}, a process's share of the batch; "
-            "change --batch-gpu"
-        )
+    for batch in batches(config):
+        if batch % world:
+            raise ConfigError(f"batch: got {batch}, expected a multiple of the {world} processes; change --batch")
+        share = batch // world
+        if config.batch_gpu is not None and config.batch_gpu < share and share % config.batch_gpu:
+            raise ConfigError(
+                f"batch_gpu: got {config.batch_gpu}, expected a divisor of {share}, a process's share of the batch; "
+                "change --batch-gpu"
+            )
 
 
 def open_folder(run_dir: Path, config: RunConfig, data_fingerprint: str, command: str) -> None:

@@ -12,8 +12,9 @@ import torch
 from limner import registry
 from limner.checkpoints.io import load_tensors
 from limner.config import RunConfig
-from limner.errors import CheckpointError
+from limner.errors import CheckpointError, ConfigError
 from limner.papers.base import Discriminator, Generator, Objective, ObjectiveContext, Phase
+from limner.training.schedule import Moment, moment
 
 
 @dataclass(kw_only=True)
@@ -43,6 +44,8 @@ class TrainingState:
     """Real images shown to D so far."""
     iteration: int = 0
     """Iterations so far."""
+    lod: float = 0.0
+    """Level of detail of the last iteration, or of the first before it (see `ops.growing`)."""
     tick: int = 0
     """Ticks so far."""
     elapsed_sec: float = 0.0
@@ -54,13 +57,35 @@ class TrainingState:
         """Everything with tensors, by its name in a state file."""
         return {"G": self.G, "D": self.D, "G_ema": self.G_ema, "objective": self.objective}
 
+    def grow(self, lod: float) -> None:
+        """Take up another level of detail, also as what the generators make by themselves."""
+        self.lod = self.G.lod = self.G_ema.lod = lod
+
+    def select(self, phase: Phase, num_frozen: int) -> list[torch.nn.Parameter]:
+        """Let the parameters that move in `phase` have gradients, and no others; return them.
+
+        Args:
+            phase: what comes next.
+            num_frozen: first layers of D that never move.
+        """
+        networks = {"G": self.G, "D": self.D}
+        for name, network in networks.items():
+            network.requires_grad_(name == phase.module)
+        for layer in self.D.freezable_layers()[:num_frozen]:
+            layer.requires_grad_(False)
+        return [parameter for parameter in networks[phase.module].parameters() if parameter.requires_grad]
+
 
 _COUNTERS = ("nimg", "iteration", "tick", "elapsed_sec", "best")
 _TENSORS = ("augment_p", "augment_stats")
 
 
 def initial_state(config: RunConfig, context: ObjectiveContext, device: torch.device) -> TrainingState:
-    """Build networks and optimisers from the seed."""
+    """Build networks and optimisers from the seed.
+
+    Raises:
+        ConfigError: the networks cannot be built, or more layers of D are to be frozen than it has.
+    """
     room = registry.get("papers", config.room)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -68,8 +93,14 @@ def initial_state(config: RunConfig, context: ObjectiveContext, device: torch.de
     G, D = G.to(device).train(), D.to(device).train()
     G_ema = copy.deepcopy(G).eval().requires_grad_(False)
     objective = room.Objective(config.objective, G, D, context).to(device)
+    num_layers, num_frozen = len(D.freezable_layers()), config.optimizer.freeze_d
+    if num_frozen > num_layers:
+        raise ConfigError(
+            f"optimizer.freeze_d: got {num_frozen}, expected at most {num_layers}, the layers of this discriminator; "
+            "change --freeze-d"
+        )
     networks = {"G": G, "D": D}
-    return TrainingState(
+    state = TrainingState(
         G=G,
         D=D,
         G_ema=G_ema,
@@ -82,31 +113,37 @@ def initial_state(config: RunConfig, context: ObjectiveContext, device: torch.de
         augment_p=torch.tensor(config.augment.p, device=device),
         augment_stats=torch.zeros(2, device=device),
     )
+    state.grow(moment(config, 0).lod)
+    return state
 
 
-def base_lr(config: RunConfig, name: str, phases: Sequence[Phase]) -> float:
+def learning_rate(now: Moment, name: str, phases: Sequence[Phase]) -> float:
     """Learning rate of a module, corrected for lazy regularization (StyleGAN2 paper, Appendix B)."""
-    lr = config.optimizer.g_lr if name == "G" else config.optimizer.d_lr
-    return lr * lazy_ratio(name, phases)
+    return (now.g_lr if name == "G" else now.d_lr) * lazy_ratio(name, phases)
 
 
 def lazy_ratio(name: str, phases: Sequence[Phase]) -> float:
-    """k / (k + 1) for a module regularized every k iterations; 1 without lazy regularization."""
-    interval = max((phase.interval for phase in phases if phase.module == name), default=1)
-    return interval / (interval + 1) if interval > 1 else 1.0
+    """k / (k + 1) for a module regularized once in k of its own steps; 1 without lazy regularization."""
+    intervals = [phase.interval for phase in phases if phase.module == name]
+    k = max(intervals) / min(intervals)
+    return k / (k + 1) if k > 1 else 1.0
 
 
 def _optimizer(config: RunConfig, name: str, module: torch.nn.Module, phases: Sequence[Phase]) -> torch.optim.Optimizer:
     ratio = lazy_ratio(name, phases)
     betas = (config.optimizer.beta1**ratio, config.optimizer.beta2**ratio)
     return torch.optim.Adam(
-        module.parameters(), lr=base_lr(config, name, phases), betas=betas, eps=config.optimizer.eps, fused=True
+        module.parameters(),
+        lr=learning_rate(moment(config, 0), name, phases),
+        betas=betas,
+        eps=config.optimizer.eps,
+        fused=True,
     )
 
 
 def to_tree(state: TrainingState) -> dict[str, Any]:
     """Return the state as plain values and tensors."""
-    tree: dict[str, Any] = {name: getattr(state, name) for name in (*_COUNTERS, *_TENSORS)}
+    tree: dict[str, Any] = {name: getattr(state, name) for name in (*_COUNTERS, *_TENSORS, "lod")}
     tree["rng"] = {"device": state.rng.device.type, "state": state.rng.get_state()}
     tree["modules"] = {name: dict(module.state_dict()) for name, module in state.modules().items()}
     tree["optimizers"] = {name: optimizer.state_dict() for name, optimizer in state.optimizers.items()}
@@ -128,6 +165,7 @@ def from_tree(state: TrainingState, tree: dict[str, Any], source: str) -> None:
             getattr(state, name).copy_(tree[name])
         for name in _COUNTERS:
             setattr(state, name, tree[name])
+        state.grow(tree.get("lod", 0.0))  # absent in states written before networks could grow
         if tree["rng"]["device"] == state.rng.device.type:
             state.rng.set_state(tree["rng"]["state"])
         else:  # generators of different devices have no common form: continue from a number both know

@@ -33,8 +33,8 @@ def test_growing_and_waiting_for_data_are_mentioned(make_context, make_state, st
     plain = progress.tick_line(state, stats(state), 20.0)
     assert "lod" not in plain
     assert "waiting" not in plain
-    line = progress.tick_line(state, stats(state, lod=2.5, alpha=0.25, data_wait=0.08), 20.0)
-    assert "  lod 2.50  alpha 0.25  waiting for data 8%  mem" in line
+    line = progress.tick_line(state, stats(state, resolution=16.0, lod=2.5, alpha=0.25, data_wait=0.08), 20.0)
+    assert "  res 16  lod 2.50  alpha 0.25  waiting for data 8%  mem" in line
 
 
 def test_losses_that_a_run_does_not_have_are_left_out(make_state, make_context, stats):

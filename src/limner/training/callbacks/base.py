@@ -63,7 +63,8 @@ class Callback:
             state: the training state; read only.
             stats: means over the tick: `loss/G`, `loss/D`, `loss/D_r1`, ..., `scores/real`, `scores/fake`,
                 `images_per_sec`, `sec_per_kimg`, `elapsed_sec`, `data_wait` (share of time), `augment_p`, `kimg`,
-                `tick`, `lod`, `snapshot` (1 when this tick ends with a snapshot).
+                `tick`, `snapshot` (1 when this tick ends with a snapshot); in a run that grows `resolution` (nominal
+                side), `lod` and `alpha` of the last iteration.
         """
 
     def on_end(self, state: TrainingState) -> None:

@@ -126,4 +126,6 @@ def _training_numbers(stats: Mapping[str, float]) -> list[str]:
     parts = [f"loss {' '.join(losses)}"] if losses else []
     if "augment_p" in stats:
         parts.append(f"p {stats['augment_p']:.3f}")
-    return parts + [f"{name} {stats[name]:.2f}" for name in ("lod", "alpha") if name in stats]
+    if "lod" in stats:
+        parts.append(f"res {stats['resolution']:.0f}  lod {stats['lod']:.2f}  alpha {stats['alpha']:.2f}")
+    return parts

@@ -43,7 +43,7 @@ class Snapshots(Callback):
     def _write(self, state: TrainingState, metrics: Mapping[str, float]) -> None:
         folder = self.folder / kimg_name(state.nimg)
         networks = {"generator_ema": state.G_ema, "generator": state.G, "discriminator": state.D}
-        write_snapshot(folder, self.context.config, networks, {"kimg": state.nimg / 1000})
+        write_snapshot(folder, self.context.config, networks, {"kimg": state.nimg / 1000, "lod": state.lod})
         if metrics:
             with atomic_file(folder / "metrics.json") as file:
                 file.write(json.dumps(metrics, indent=2).encode() + b"\n")
