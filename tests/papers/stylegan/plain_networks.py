@@ -101,8 +101,8 @@ def synthesis(
             if config.const_input:
                 x = state[f"{name}.input.const"].repeat(len(ws), 1, 1, 1)
             else:
-                x = dense(state, f"{name}.input.dense", ws[:, 0], gain=SQRT2 / 4)
                 height, width = (side >> (len(names) + top - 1) for side in config.img_resolution)
+                x = dense(state, f"{name}.input.dense", ws[:, 0], gain=SQRT2 / math.sqrt(height * width))
                 x = x.reshape(len(ws), len(bias), height, width)
             x = epilogue(config, state, f"{name}.input", x, w0, noises[0])
         else:

@@ -176,6 +176,8 @@ def test_a_run_of_another_length_grows_in_proportion_and_always_ends_at_full_res
 ) -> None:
     whole, short = build(name, resolution), build(name, resolution, total_kimg=5.0)
     assert short.total_kimg == 5
+    assert short.ema.rampup == 0.05
+    assert short.ema.kimg == whole.ema.kimg
     factor = 5 / whole.total_kimg
     assert short.schedule.stable_kimg == pytest.approx(whole.schedule.stable_kimg * factor)
     assert short.schedule.fade_kimg == pytest.approx(whole.schedule.fade_kimg * factor)

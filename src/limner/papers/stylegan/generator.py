@@ -152,8 +152,9 @@ class InputLayer(Epilogue):
         self.shape = (channels, *resolution)
         if config.const_input:
             self.const = nn.Parameter(torch.ones(self.shape))
-        else:  # a quarter of He's constant, as official ProGAN networks have it
-            self.dense = EqualizedLinear(config.w_dim, math.prod(self.shape), bias=False, gain=LRELU_GAIN / 4)
+        else:  # a quarter of He's constant on 4 x 4 pixels, as official ProGAN networks have it
+            gain = LRELU_GAIN / math.sqrt(math.prod(resolution))
+            self.dense = EqualizedLinear(config.w_dim, math.prod(self.shape), bias=False, gain=gain)
         self.is_const = config.const_input
 
     def forward(self, w: Tensor, noise: Tensor | None) -> Tensor:

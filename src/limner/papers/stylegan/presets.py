@@ -8,7 +8,9 @@ Rule for other resolutions: a preset published at one resolution keeps the width
 is scaled by resolution / native resolution; `generator.channel_base` says what came out. Growing starts from 8 pixels
 at every resolution.
 
-Rules for growing: a run of another length grows in proportion; a batch that is asked for holds at every resolution.
+Rules for growing: a run of another length grows in proportion; a batch that is asked for holds at every resolution. The
+average of weights of a shorter run covers at most its last twentieth (`ema.rampup`): that of the published length would
+still be near the start.
 """
 
 from __future__ import annotations
@@ -76,25 +78,27 @@ class _Settings:
     callbacks: CallbacksConfig = field(default_factory=CallbacksConfig)
 
 
-def _schedule(settings: _Settings, side: int, request: PresetRequest) -> tuple[ScheduleConfig, float, int]:
-    """Growth that ends at resolution `side`, in the length and with the batch asked for; its kimg and last batch."""
+def _length(settings: _Settings, side: int) -> float:
+    """The published kimg of a run that ends at resolution `side`."""
+    num_steps = (side // min(INITIAL_RESOLUTION, side)).bit_length() - 1
+    return settings.total_kimg or num_steps * 2 * settings.phase_kimg + settings.last_kimg
+
+
+def _schedule(settings: _Settings, side: int, stretch: float, request: PresetRequest) -> tuple[ScheduleConfig, int]:
+    """Growth that ends at resolution `side`, its phases `stretch` times as long, and the last batch."""
     start = min(INITIAL_RESOLUTION, side)
-    num_steps = (side // start).bit_length() - 1
-    published = settings.total_kimg or num_steps * 2 * settings.phase_kimg + settings.last_kimg
-    total = published if request.total_kimg is None else request.total_kimg
-    phase_kimg = settings.phase_kimg * total / published
     table = settings.batches[max(count for count in settings.batches if count <= request.num_processes)]
-    resolutions = [start << step for step in range(num_steps + 1)]
+    resolutions = [start << step for step in range((side // start).bit_length())]
     batches = {at: table[min(at.bit_length() - 3, len(table) - 1)] for at in resolutions}
     schedule = ScheduleConfig(
         grow=True,
         initial_resolution=start,
-        stable_kimg=phase_kimg,
-        fade_kimg=phase_kimg,
+        stable_kimg=settings.phase_kimg * stretch,
+        fade_kimg=settings.phase_kimg * stretch,
         batch_by_resolution={} if request.batch else batches,
         lr_by_resolution={at: lr for at, lr in settings.lr_by_resolution.items() if at in resolutions},
     )
-    return schedule, total, request.batch or batches[side]
+    return schedule, request.batch or batches[side]
 
 
 def _build(name: str, settings: _Settings, native: int) -> Callable[[PresetRequest], RunConfig]:
@@ -103,7 +107,9 @@ def _build(name: str, settings: _Settings, native: int) -> Callable[[PresetReque
     def build(request: PresetRequest) -> RunConfig:
         resolution = request.resolution or (native, native)
         side = nominal_side(resolution)
-        schedule, total_kimg, batch = _schedule(settings, side, request)
+        published_kimg = _length(settings, side)
+        total_kimg = published_kimg if request.total_kimg is None else request.total_kimg
+        schedule, batch = _schedule(settings, side, total_kimg / published_kimg, request)
         shared: dict[str, Any] = {
             "img_resolution": resolution,
             "img_channels": request.channels,
@@ -135,7 +141,7 @@ def _build(name: str, settings: _Settings, native: int) -> Callable[[PresetReque
             objective=settings.objective,
             optimizer=OptimizerConfig(g_lr=settings.lr, d_lr=settings.lr),
             schedule=schedule,
-            ema=EmaConfig(kimg=ema_kimg, rampup=settings.ema_rampup),
+            ema=EmaConfig(kimg=ema_kimg, rampup=0.05 if total_kimg < published_kimg else settings.ema_rampup),
             total_kimg=total_kimg,
             batch=batch,
             callbacks=settings.callbacks,
