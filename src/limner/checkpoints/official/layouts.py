@@ -20,23 +20,24 @@ from limner.checkpoints.official.records import Record, Tensors
 from limner.errors import CheckpointError
 
 STATE_DICT_MARKS = (
-    ("rosinality", "stylegan2", ("input.input", "conv1.conv.weight")),
-    ("rosinality", "stylegan2", ("final_linear.1.weight", "convs.0.0.weight")),
-    ("rosinality", "stylegan", ("generator.progression.0.conv1.input",)),
-    ("rosinality", "stylegan", ("from_rgb.0.conv.weight_orig",)),
-    ("genforce", "stylegan2", ("synthesis.early_layer.const",)),
-    ("genforce", "stylegan", ("synthesis.layer0.const", "mapping.dense0.weight")),
-    ("genforce", "progan", ("layer0.weight", "output0.weight")),
-    ("idinvert", "idinvert", ("mapping.dense0.fc.weight", "synthesis.layer0.const")),
-    ("idinvert", "idinvert", ("block0.conv.weight", "block7.fc.weight")),
+    ("rosinality", "stylegan2", "g_ema", ("input.input", "conv1.conv.weight")),
+    ("rosinality", "stylegan2", "d", ("final_linear.1.weight", "convs.0.0.weight")),
+    ("rosinality", "stylegan", "g_running", ("generator.progression.0.conv1.input",)),
+    (
+        "rosinality",
+        "stylegan",
+        "discriminator",
+        ("linear.linear.weight_orig", "progression.0.conv2.1.conv.weight_orig"),
+    ),
+    ("genforce", "stylegan2", "generator_smooth", ("synthesis.early_layer.const",)),
+    ("genforce", "stylegan", "generator_smooth", ("synthesis.layer0.const", "mapping.dense0.weight")),
+    ("genforce", "progan", "generator_smooth", ("layer0.weight", "output0.weight")),
+    ("idinvert", "idinvert", "generator", ("mapping.dense0.fc.weight", "synthesis.layer0.const")),
+    ("idinvert", "idinvert", "encoder", ("block0.conv.weight", "block7.fc.weight")),
 )
-"""(layout, room, names of tensors that only such a network has)."""
-GROUPS = (
-    ("g_ema", "g", "d"),
-    ("g_running", "generator", "discriminator"),
-    ("generator_smooth", "generator", "discriminator"),
-)
-"""Names under which training programs keep state dicts; the first tells that the group is theirs."""
+"""(layout, room, name of such a network when it is alone in a file, names of tensors that only such a network has)."""
+NETWORK_NAMES = ("g_ema", "g", "d", "g_running", "generator_smooth", "generator", "discriminator")
+"""Names under which training programs keep state dicts."""
 
 
 def recognise(path: str, value: Any, quota: Quota) -> ForeignFile:
@@ -114,27 +115,24 @@ def _state_dicts(path: str, value: Mapping[Any, Any], quota: Quota) -> ForeignFi
             f"'{path}' is of lucidrains' stylegan2_pytorch, whose networks are not StyleGAN2's (no equalized learning "
             "rate, other filters, no average of w), expected weights of the published networks; use that program"
         )
-    inner = value.get("models")
-    source = inner if isinstance(inner, dict) else value
-    for group in GROUPS:
-        if group[0] in source:
-            found = {name: tensors for name in group if (tensors := state_dict(source.get(name), quota)) is not None}
-            break
-    else:
-        whole = state_dict(source, quota)
-        found = {} if whole is None else {"network": whole}
-    marks = {(layout, room) for tensors in found.values() if (mark := _mark(tensors)) for layout, room in (mark,)}
-    if len(marks) != 1:
+    models = value.get("models")
+    source = models if isinstance(models, dict) else value
+    found = {name: tensors for name in NETWORK_NAMES if (tensors := state_dict(source.get(name), quota)) is not None}
+    marks = [mark for tensors in found.values() if (mark := _mark(tensors)) is not None]
+    if not found and (whole := state_dict(source, quota)) is not None and (mark := _mark(whole)) is not None:
+        found, marks = {mark[2]: whole}, [mark]
+    if len({mark[:2] for mark in marks}) != 1:
         return None
-    ((layout, room),) = marks
+    layout, room, _ = marks[0]
     networks = {name: ForeignNetwork(class_name="", settings={}, tensors=tensors) for name, tensors in found.items()}
     average = state_dict({"latent_avg": value.get("latent_avg")}, quota)
     extras = {"ada_aug_p": plain(value.get("ada_aug_p"), quota), "tensors": average or {}}
     return ForeignFile(path=path, layout=layout, room=room, networks=networks, extras=extras)
 
 
-def _mark(tensors: Tensors) -> tuple[str, str] | None:
-    for layout, room, names in STATE_DICT_MARKS:
-        if all(name in tensors for name in names):
-            return layout, room
+def _mark(tensors: Tensors) -> tuple[str, str, str] | None:
+    """Return (layout, room, name) of a state dict; None for an unknown one."""
+    for layout, room, name, marks in STATE_DICT_MARKS:
+        if all(mark in tensors for mark in marks):
+            return layout, room, name
     return None

@@ -1,6 +1,7 @@
 """StyleGAN2: analysing and improving the image quality of StyleGAN (Karras et al., 2020)."""
 
 from limner.papers.base import Paper
+from limner.papers.stylegan2.convert import convert_official
 from limner.papers.stylegan2.discriminator import Discriminator, DiscriminatorConfig
 from limner.papers.stylegan2.generator import Generator, GeneratorConfig
 from limner.papers.stylegan2.ladders import LADDERS
@@ -24,4 +25,5 @@ __all__ = [
     "GeneratorConfig",
     "Objective",
     "ObjectiveConfig",
+    "convert_official",
 ]

@@ -20,9 +20,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-MAX_LEVEL = 12
-"""Blocks looked for, from the base grid: 4 to 16384 pixels."""
-
 
 @dataclass(frozen=True)
 class Transform:
@@ -30,6 +27,8 @@ class Transform:
 
     read: Callable[[Tensor], Tensor]
     write: Callable[[Tensor], Tensor]
+    fits: Callable[[torch.Size], bool] = lambda shape: True
+    """Whether a foreign tensor of this shape can be read."""
 
 
 def add_one(bias: Tensor) -> Tensor:
@@ -50,38 +49,36 @@ def turn(kernel: Tensor) -> Tensor:
 
 
 COPY = Transform(lambda t: t, lambda t: t)
-TRANSPOSED = Transform(lambda t: t.t(), lambda t: t.t())
+TRANSPOSED = Transform(lambda t: t.t(), lambda t: t.t(), lambda s: len(s) == 2)
 PLUS_ONE = Transform(add_one, subtract_one)
-TURNED = Transform(turn, turn)
-TF_CONV = Transform(lambda t: t.permute(3, 2, 0, 1), lambda t: t.permute(2, 3, 1, 0))
-TF_UP_CONV = Transform(lambda t: turn(t.permute(3, 2, 0, 1)), lambda t: turn(t).permute(2, 3, 1, 0))
-ONE_AXIS = Transform(lambda t: t[0], lambda t: t[None])
-TWO_AXES = Transform(lambda t: t[0, 0], lambda t: t[None, None])
-IN_A_LIST = Transform(lambda t: t.reshape(()), lambda t: t.reshape(1))
+TURNED = Transform(turn, turn, lambda s: len(s) == 4)
+TF_CONV = Transform(lambda t: t.permute(3, 2, 0, 1), lambda t: t.permute(2, 3, 1, 0), lambda s: len(s) == 4)
+TF_UP_CONV = Transform(
+    lambda t: turn(t.permute(3, 2, 0, 1)), lambda t: turn(t).permute(2, 3, 1, 0), lambda s: len(s) == 4
+)
+ONE_AXIS = Transform(lambda t: t[0], lambda t: t[None], lambda s: len(s) > 1 and s[0] == 1)
+TWO_AXES = Transform(lambda t: t[0, 0], lambda t: t[None, None], lambda s: len(s) > 2 and s[:2] == (1, 1))
+SCALAR = Transform(lambda t: t.reshape(()), lambda t: t, lambda s: s.numel() == 1)
+IN_A_LIST = Transform(lambda t: t.reshape(()), lambda t: t.reshape(1), lambda s: s.numel() == 1)
 RGB_BIAS = Transform(lambda t: t.flatten(), lambda t: t[None, :, None, None])
 
 Pair = tuple[str, str, Transform]
 """(our name, their name, transform)."""
 
 
-def generator_pairs(layout: str, num_mapping_layers: int) -> Iterator[Pair]:
+def generator_pairs(layout: str, num_doublings: int, num_mapping_layers: int) -> Iterator[Pair]:
     """Yield every tensor a generator of any architecture may have, from the base grid up.
 
     Args:
         layout: see above.
+        num_doublings: blocks besides the base grid's.
         num_mapping_layers: depth of the mapping network.
     """
-    yield from GENERATORS[layout](num_mapping_layers)
+    yield from GENERATORS[layout](num_doublings, num_mapping_layers)
 
 
 def discriminator_pairs(layout: str, num_doublings: int, num_mapping_layers: int) -> Iterator[Pair]:
-    """Yield every tensor a discriminator of any architecture may have, from the pictures down.
-
-    Args:
-        layout: see above.
-        num_doublings: blocks besides the base grid's.
-        num_mapping_layers: depth of the label's mapping network.
-    """
+    """Yield every tensor a discriminator of any architecture may have, from the pictures down; see above."""
     yield from DISCRIMINATORS[layout](num_doublings, num_mapping_layers)
 
 
@@ -106,15 +103,34 @@ def num_mapping_layers(layout: str, names: Collection[str]) -> int:
     return found or (count("Mapping{}/weight", names) if layout == "nvidia-tensorflow" else 0)
 
 
-def num_doublings(layout: str, names: Collection[str]) -> int:
+def generator_doublings(layout: str, names: Collection[str]) -> int:
+    """Return the blocks, besides the base grid's, of a generator with tensors of these names."""
+    blocks = {
+        "nvidia-pytorch": lambda level: f"synthesis.b{4 * 2**level}.conv1.weight",
+        "nvidia-tensorflow": lambda level: "synthesis/{0}x{0}/Conv1/weight".format(4 * 2**level),
+        "rosinality": lambda level: f"convs.{2 * level - 1}.conv.weight",
+        "genforce": lambda level: f"synthesis.layer{2 * level}.weight",
+    }
+    return _num_levels(blocks[layout], names)
+
+
+def discriminator_doublings(layout: str, names: Collection[str]) -> int:
     """Return the blocks, besides the base grid's, of a discriminator with tensors of these names."""
-    if layout == "rosinality":
-        return count("convs.{}.conv1.0.weight", names, 1)
-    if layout == "genforce":
-        return (count("layer{}.weight", names) - 3) // 2
-    template = {"nvidia-pytorch": "b{}.conv0.weight", "nvidia-tensorflow": "{0}x{0}/Conv0/weight"}[layout]
-    levels = range(1, MAX_LEVEL + 1)
-    return max((level for level in levels if template.format(4 * 2**level) in names), default=0)
+    blocks = {
+        "nvidia-pytorch": lambda level: f"b{4 * 2**level}.conv0.weight",
+        "nvidia-tensorflow": lambda level: "{0}x{0}/Conv0/weight".format(4 * 2**level),
+        "rosinality": lambda level: f"convs.{level}.conv1.0.weight",
+        "genforce": lambda level: f"layer{2 * level + 2}.weight",  # the last block and the three layers of the end
+    }
+    return _num_levels(blocks[layout], names)
+
+
+def _num_levels(block: Callable[[int], str], names: Collection[str]) -> int:
+    """Return how many of the levels 1, 2, ... have their block among `names` without a gap."""
+    level = 0
+    while block(level + 1) in names:
+        level += 1
+    return level
 
 
 def _layers(level: int) -> Iterator[tuple[str, int]]:
@@ -124,14 +140,14 @@ def _layers(level: int) -> Iterator[tuple[str, int]]:
     yield f"synthesis_network.b{4 * 2**level}.conv1", 2 * level
 
 
-def _nvidia_pytorch_generator(num_layers: int) -> Iterator[Pair]:
+def _nvidia_pytorch_generator(doublings: int, num_layers: int) -> Iterator[Pair]:
     for leaf in ("embed.weight", "embed.bias"):
         yield f"mapping_network.{leaf}", f"mapping.{leaf}", COPY
     for index in range(num_layers):
         for leaf in ("weight", "bias"):
             yield f"mapping_network.fc{index}.{leaf}", f"mapping.fc{index}.{leaf}", COPY
     yield "w_avg", "mapping.w_avg", COPY
-    for level in range(MAX_LEVEL + 1):
+    for level in range(doublings + 1):
         leaves = ["const", "skip.weight"]
         for layer in ("conv0", "conv1", "torgb"):
             leaves += [f"{layer}.{leaf}" for leaf in ("weight", "bias", "affine.weight", "affine.bias")]
@@ -153,7 +169,7 @@ def _nvidia_pytorch_discriminator(doublings: int, num_layers: int) -> Iterator[P
             yield name, name, COPY
 
 
-def _nvidia_tensorflow_generator(num_layers: int) -> Iterator[Pair]:
+def _nvidia_tensorflow_generator(doublings: int, num_layers: int) -> Iterator[Pair]:
     yield "mapping_network.label_matrix", "mapping/LabelConcat/weight", COPY
     yield "mapping_network.embed.weight", "mapping/LabelEmbed/weight", TRANSPOSED
     yield "mapping_network.embed.bias", "mapping/LabelEmbed/bias", COPY
@@ -161,7 +177,7 @@ def _nvidia_tensorflow_generator(num_layers: int) -> Iterator[Pair]:
         yield f"mapping_network.fc{index}.weight", f"mapping/Dense{index}/weight", TRANSPOSED
         yield f"mapping_network.fc{index}.bias", f"mapping/Dense{index}/bias", COPY
     yield "w_avg", "dlatent_avg", COPY
-    for level in range(MAX_LEVEL + 1):
+    for level in range(doublings + 1):
         side = 4 * 2**level
         ours, theirs = f"synthesis_network.b{side}", f"synthesis/{side}x{side}"
         if level == 0:
@@ -173,8 +189,9 @@ def _nvidia_tensorflow_generator(num_layers: int) -> Iterator[Pair]:
             yield f"{name}.noise_strength", f"{theirs}/{layer}/noise_strength", COPY
             yield f"{name}.noise_const", f"synthesis/noise{number}", TWO_AXES
         yield f"{ours}.skip.weight", f"{theirs}/Skip/weight", TF_UP_CONV
-        yield f"{ours}.torgb.weight", f"{theirs}/ToRGB/weight", TF_CONV
-        yield from _tensorflow_style(f"{ours}.torgb", f"{theirs}/ToRGB")
+        for torgb in (f"{theirs}/ToRGB", f"synthesis/ToRGB_lod{doublings - level}"):  # the second of growing networks
+            yield f"{ours}.torgb.weight", f"{torgb}/weight", TF_CONV
+            yield from _tensorflow_style(f"{ours}.torgb", torgb)
 
 
 def _tensorflow_style(ours: str, theirs: str) -> Iterator[Pair]:
@@ -195,18 +212,20 @@ def _nvidia_tensorflow_discriminator(doublings: int, num_layers: int) -> Iterato
         for ours, theirs in names.items() if level else [("fromrgb", "FromRGB"), ("conv", "Conv")]:
             yield f"b{side}.{ours}.weight", f"{side}x{side}/{theirs}/weight", TF_CONV
             yield f"b{side}.{ours}.bias", f"{side}x{side}/{theirs}/bias", COPY
+        yield f"b{side}.fromrgb.weight", f"FromRGB_lod{doublings - level}/weight", TF_CONV
+        yield f"b{side}.fromrgb.bias", f"FromRGB_lod{doublings - level}/bias", COPY
     for ours, theirs in (("fc", "4x4/Dense0"), ("out", "Output")):
         yield f"b4.{ours}.weight", f"{theirs}/weight", TRANSPOSED
         yield f"b4.{ours}.bias", f"{theirs}/bias", COPY
 
 
-def _rosinality_generator(num_layers: int) -> Iterator[Pair]:
+def _rosinality_generator(doublings: int, num_layers: int) -> Iterator[Pair]:
     for index in range(num_layers):
         for leaf in ("weight", "bias"):
             yield f"mapping_network.fc{index}.{leaf}", f"style.{index + 1}.{leaf}", COPY
     yield "w_avg", "latent_avg", COPY
     yield "synthesis_network.b4.const", "input.input", ONE_AXIS
-    for level in range(MAX_LEVEL + 1):
+    for level in range(doublings + 1):
         for ours, number in _layers(level):
             theirs = f"convs.{number - 1}" if level else "conv1"
             yield f"{ours}.weight", f"{theirs}.conv.weight", ONE_AXIS
@@ -243,18 +262,18 @@ def _rosinality_discriminator(doublings: int, num_layers: int) -> Iterator[Pair]
             yield f"b4.{ours}.{leaf}", f"{theirs}.{leaf}", COPY
 
 
-def _genforce_generator(num_layers: int) -> Iterator[Pair]:
+def _genforce_generator(doublings: int, num_layers: int) -> Iterator[Pair]:
     for index in range(num_layers):
         for leaf in ("weight", "bias"):
             yield f"mapping_network.fc{index}.{leaf}", f"mapping.dense{index}.{leaf}", COPY
     yield "w_avg", "truncation.w_avg", COPY
     yield "synthesis_network.b4.const", "synthesis.early_layer.const", ONE_AXIS
-    for level in range(MAX_LEVEL + 1):
+    for level in range(doublings + 1):
         for ours, number in _layers(level):
             theirs = f"synthesis.layer{number}"
             yield f"{ours}.weight", f"{theirs}.weight", TURNED if ours.endswith("conv0") else COPY
             yield from _genforce_style(ours, theirs)
-            yield f"{ours}.noise_strength", f"{theirs}.noise_strength", COPY
+            yield f"{ours}.noise_strength", f"{theirs}.noise_strength", SCALAR
             yield f"{ours}.noise_const", f"{theirs}.noise", TWO_AXES
         ours, theirs = f"synthesis_network.b{4 * 2**level}.torgb", f"synthesis.output{level}"
         yield f"{ours}.weight", f"{theirs}.weight", COPY
@@ -281,7 +300,7 @@ def _genforce_discriminator(doublings: int, num_layers: int) -> Iterator[Pair]:
             yield f"{ours}.{leaf}", f"layer{index}.{leaf}", COPY
 
 
-GENERATORS: dict[str, Callable[[int], Iterator[Pair]]] = {
+GENERATORS: dict[str, Callable[[int, int], Iterator[Pair]]] = {
     "nvidia-pytorch": _nvidia_pytorch_generator,
     "nvidia-tensorflow": _nvidia_tensorflow_generator,
     "rosinality": _rosinality_generator,

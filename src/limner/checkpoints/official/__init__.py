@@ -1,0 +1,115 @@
+"""Checkpoints of other programs: recognised, read without running anything they carry, converted by their paper's room.
+
+`identify` says what a file is; `convert` gives a configuration and networks of ours. Reading is `reader`, what may be
+in a file `constructors`, the machine `machine`; who names tensors how `layouts`; the meaning of tensors is the rooms'.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from limner import registry
+from limner.checkpoints.official.foreign import ForeignFile
+from limner.checkpoints.official.layouts import recognise
+from limner.checkpoints.official.reader import read
+from limner.config import RunConfig
+from limner.errors import CheckpointError
+from limner.runtime import expand
+
+PROGRAMS = {
+    "nvidia-pytorch": "NVIDIA, PyTorch",
+    "nvidia-tensorflow": "NVIDIA, TensorFlow",
+    "rosinality": "rosinality",
+    "genforce": "genforce",
+    "idinvert": "in-domain inversion (genforce)",
+}
+"""Layout -> who writes it."""
+LICENCES = {
+    "stylegan2": "NVIDIA Source Code License (non-commercial)",
+    "stylegan": "CC BY-NC 4.0 (non-commercial)",
+    "progan": "CC BY-NC 4.0 (non-commercial)",
+}
+"""Room -> licence under which NVIDIA published its networks of this kind."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What a file of another program is."""
+
+    layout: str
+    """`nvidia-pytorch`, `nvidia-tensorflow`, `rosinality`, `genforce` or `idinvert`."""
+    room: str
+    """Paper whose networks are in it: a folder of `limner/papers`."""
+    networks: tuple[str, ...]
+    """Names of the networks in the file."""
+
+    def __str__(self) -> str:
+        return f"{self.room} of {PROGRAMS[self.layout]} ({', '.join(self.networks)})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conversion:
+    """A file of another program as networks of ours."""
+
+    config: RunConfig
+    networks: Mapping[str, nn.Module]
+    """`generator_ema`, and `generator` and `discriminator` where the file has them; in evaluation mode."""
+    notes: tuple[str, ...]
+    """Sentences on what was left out or filled in."""
+    record: Mapping[str, Any]
+    """Where the networks come from, for config.json: `source`, `licence`, `notes`, and `lod` of growing ones."""
+
+
+def identify(path: str | Path) -> Kind:
+    """Say what a file of another program is, without copying its weights.
+
+    Raises:
+        CheckpointError: it is damaged, dangerous, or of a program whose networks limner does not hold.
+    """
+    file = _open(path)
+    return Kind(layout=file.layout, room=file.room, networks=tuple(file.networks))
+
+
+def convert(path: str | Path) -> Conversion:
+    """Convert a file of another program.
+
+    Raises:
+        CheckpointError: see `identify`; or its networks are not what the room of their paper can build.
+    """
+    file = _open(path)
+    room = registry.get("papers", file.room) if file.room in registry.names("papers") else None
+    converter = getattr(room, "convert_official", None)
+    if converter is None:
+        raise CheckpointError(
+            f"'{file.path}' holds networks of {file.room} by {PROGRAMS[file.layout]}, which this limner does not "
+            "convert yet; use a newer one"
+        )
+    config, networks, notes = converter(file)
+    record = {"source": _source(file), "licence": _licence(file), "notes": notes}
+    if lod := getattr(networks["generator_ema"], "lod", 0.0):
+        record["lod"] = lod
+    return Conversion(config=config, networks=networks, notes=tuple(notes), record=record)
+
+
+def _open(path: str | Path) -> ForeignFile:
+    place = expand(path)
+    value, quota = read(place)
+    return recognise(str(place), value, quota)
+
+
+def _source(file: ForeignFile) -> dict[str, Any]:
+    with open(file.path, "rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return {"file": Path(file.path).name, "sha256": digest, "program": PROGRAMS[file.layout], "layout": file.layout}
+
+
+def _licence(file: ForeignFile) -> str:
+    if file.layout.startswith("nvidia"):
+        return f"{LICENCES.get(file.room, 'that of its publisher')}, if NVIDIA published it; else that of its publisher"
+    return "that of its publisher; weights converted from NVIDIA's keep NVIDIA's (non-commercial)"

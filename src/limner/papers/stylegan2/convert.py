@@ -1,0 +1,302 @@
+"""Networks of other programs as networks of this room: StyleGAN2's of NVIDIA, rosinality and genforce.
+
+Every tensor of a file is used, or known to be of no use here: resampling filters, which must be [1, 3, 3, 1] like ours,
+and settings of truncation.
+
+Sources: `layouts` for names and transforms, `inference` for settings.
+
+Deviations:
+- NVIDIA's PyTorch networks clamp activations at `conv_clamp` in single precision too, ours in half precision alone.
+- A conditional discriminator of NVIDIA's first StyleGAN2 program picks one of its outputs by the label; ours projects.
+  Such a discriminator is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from limner.config import AugmentConfig, DataConfig, RunConfig
+from limner.errors import CheckpointError, ConfigError
+from limner.ops.upfirdn2d import setup_filter
+from limner.papers.base import PresetRequest
+from limner.papers.stylegan2 import inference, layouts
+from limner.papers.stylegan2.discriminator import Discriminator, DiscriminatorConfig
+from limner.papers.stylegan2.generator import Generator, GeneratorConfig
+from limner.papers.stylegan2.objective import ObjectiveConfig
+from limner.papers.stylegan2.presets import PRESETS
+
+NAMES = {
+    "nvidia-pytorch": {"generator_ema": "G_ema", "generator": "G", "discriminator": "D"},
+    "nvidia-tensorflow": {"generator_ema": "Gs", "generator": "G", "discriminator": "D"},
+    "rosinality": {"generator_ema": "g_ema", "generator": "g", "discriminator": "d"},
+    "genforce": {"generator_ema": "generator_smooth", "generator": "generator", "discriminator": "discriminator"},
+}
+"""Layout -> our name of a network -> theirs."""
+FILTER = re.compile(r"(.*\.)?(resample_filter|kernel)")
+"""Names of resampling filters."""
+UNUSED = ("truncation.truncation",)
+"""Settings of truncation kept as tensors; limner takes them when pictures are made."""
+LODS = ("lod", "synthesis/lod")
+"""Names of the level of detail of NVIDIA's TensorFlow networks."""
+AUGMENT_GROUPS = (
+    ("b", "xflip"),
+    ("g", "scale"),
+    ("c", "brightness"),
+    ("f", "imgfilter"),
+    ("n", "noise"),
+    ("c", "cutout"),
+)
+"""Letter of a group in `augment.pipe`, and a setting that is on when the group is (ADA paper, Section 2.2)."""
+PIPES = ("b", "bg", "bgc", "bgcf", "bgcfn", "bgcfnc")
+NUM_W = 10_000
+"""Latents averaged where a file has no average of w (StyleGAN2 paper, Appendix D)."""
+
+
+class ForeignFile(Protocol):
+    """A file of another program: `checkpoints.official.foreign.ForeignFile`."""
+
+    @property
+    def path(self) -> str:
+        """For messages."""
+
+    @property
+    def layout(self) -> str:
+        """See `layouts`."""
+
+    @property
+    def networks(self) -> Mapping[str, Any]:
+        """Objects with `settings` (plain values) and `tensors` (by name), under the names of the file."""
+
+    @property
+    def extras(self) -> Mapping[str, Any]:
+        """Values beside the networks."""
+
+
+def convert_official(file: ForeignFile) -> tuple[RunConfig, dict[str, nn.Module], list[str]]:
+    """Build this room's networks from a file of another program.
+
+    Args:
+        file: of one of the four layouts.
+
+    Returns:
+        the configuration, networks by our names (`generator_ema` always, the others where the file has them), and
+        sentences on what was left out or filled in.
+
+    Raises:
+        CheckpointError: a tensor is missing, unknown or of another shape, or a setting is one we do not have.
+    """
+    if file.layout not in NAMES:
+        raise CheckpointError(
+            f"'{file.path}' names its tensors like {file.layout}, expected one of {', '.join(NAMES)}; no other layout "
+            "of StyleGAN2 is read"
+        )
+    try:
+        return _convert(file)
+    except ConfigError as error:
+        raise CheckpointError(f"'{file.path}' holds networks that limner cannot build: {error}") from None
+
+
+def _convert(file: ForeignFile) -> tuple[RunConfig, dict[str, nn.Module], list[str]]:
+    names, notes = NAMES[file.layout], list[str]()
+    networks: dict[str, nn.Module] = {}
+    G: Generator | None = None
+    for ours in ("generator_ema", "generator"):
+        if names[ours] in file.networks:
+            found = _generator(file, file.networks[names[ours]], notes)
+            G = G or found
+            if found.config != G.config:
+                raise CheckpointError(f"'{file.path}': its two generators differ in their settings, expected the same")
+            networks[ours] = found
+    if G is None:
+        raise CheckpointError(f"'{file.path}' holds no generator, expected one; convert the file that has it")
+    if "generator_ema" not in networks:
+        networks["generator_ema"] = G
+        notes.append("the file has no moving average of the generator: generator_ema is the generator itself")
+    D: Discriminator | None = None
+    if names["discriminator"] in file.networks:
+        D = _discriminator(file, file.networks[names["discriminator"]], G.config, notes)
+    if D is not None:
+        networks["discriminator"] = D
+    config = _run_config(G.config, D.config if D else _default_discriminator(G.config), _augment(file, notes))
+    return config, networks, list(dict.fromkeys(notes))
+
+
+def _generator(file: ForeignFile, network: Any, notes: list[str]) -> Generator:
+    layout = file.layout
+    foreign: Mapping[str, Tensor] = ChainMap(network.tensors, file.extras.get("tensors", {}))
+    doublings = layouts.generator_doublings(layout, foreign)
+    pairs = layouts.generator_pairs(layout, doublings, layouts.num_mapping_layers(layout, foreign))
+    lod = max((float(foreign[name]) for name in LODS if name in foreign and foreign[name].numel() == 1), default=0.0)
+    growing = any("_lod" in name for name in foreign)
+    tensors = _renamed(foreign, pairs, file.path)
+    recorded = inference.recorded_settings(layout, network.settings)
+    config = inference.generator_config(tensors, recorded, doublings=doublings, growing=growing, path=file.path)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # for the noise maps of a file that has none
+        G = Generator(config)
+    if not any(name.endswith("noise_const") for name in tensors) and config.use_noise:
+        notes.append("the file has no noise maps: fixed random ones were drawn")
+        tensors |= {name: t.clone() for name, t in G.state_dict().items() if name.endswith("noise_const")}
+    has_average = "w_avg" in tensors
+    tensors.setdefault("w_avg", torch.zeros(config.w_dim))
+    _load(G, tensors, file.path)
+    if not has_average:
+        notes.append(f"the file has no average of w: it was taken over {NUM_W:,} latents")
+        G.w_avg.copy_(_average_w(G))
+    if growing:
+        G.lod = min(max(lod, 0.0), float(doublings))
+    return G.eval().requires_grad_(False)
+
+
+def _discriminator(
+    file: ForeignFile, network: Any, generator: GeneratorConfig, notes: list[str]
+) -> Discriminator | None:
+    foreign: Mapping[str, Tensor] = network.tensors
+    layout, output = file.layout, foreign.get("Output/weight")
+    if output is not None and output.ndim == 2 and output.shape[1] > 1 and "LabelEmbed/weight" not in foreign:
+        notes.append("the discriminator picks its outputs by label, which no network here does: it was left out")
+        return None
+    doublings = layouts.discriminator_doublings(layout, foreign)
+    pairs = layouts.discriminator_pairs(layout, doublings, layouts.num_mapping_layers(layout, foreign))
+    tensors = _renamed(foreign, pairs, file.path)
+    config = inference.discriminator_config(
+        tensors,
+        inference.recorded_settings(layout, network.settings),
+        img_resolution=generator.img_resolution,
+        doublings=doublings,
+        growing=any("_lod" in name for name in foreign),
+        path=file.path,
+    )
+    with torch.random.fork_rng(devices=[]):
+        D = Discriminator(config)
+    _load(D, tensors, file.path)
+    return D.eval().requires_grad_(False)
+
+
+def _renamed(foreign: Mapping[str, Tensor], pairs: Iterable[layouts.Pair], path: str) -> dict[str, Tensor]:
+    """Return tensors under our names and in our layout, single precision.
+
+    Raises:
+        CheckpointError: one has too many or too few sides, or is of no known use.
+    """
+    left, found = set(foreign), dict[str, Tensor]()
+    for ours, theirs, transform in pairs:
+        if theirs not in left:
+            continue
+        left.remove(theirs)
+        tensor = foreign[theirs]
+        if not transform.fits(tensor.shape) or not tensor.is_floating_point():
+            raise CheckpointError(
+                f"'{path}': tensor '{theirs}' has shape {list(tensor.shape)} and type {tensor.dtype}, which is not "
+                "that of a StyleGAN2 network; the file is of another program"
+            )
+        found[ours] = transform.read(tensor).to(torch.float32).contiguous()
+    for name in sorted(left):
+        if FILTER.fullmatch(name):
+            _check_filter(name, foreign[name], path)
+        elif name not in (*UNUSED, *LODS):
+            raise CheckpointError(
+                f"'{path}': got tensor {name[:80]!a} of shape {list(foreign[name].shape)}, which no StyleGAN2 "
+                "network here has; the file is of a changed network: use the program it comes from"
+            )
+    return found
+
+
+def _check_filter(name: str, tensor: Tensor, path: str) -> None:
+    """Raise `CheckpointError` unless a resampling filter is ours, whatever its gain."""
+    ours = setup_filter()
+    if tensor.shape != ours.shape or not torch.allclose(tensor.float() / tensor.float().sum(), ours, atol=1e-6):
+        raise CheckpointError(
+            f"'{path}': '{name}' is a resampling filter of another form than [1, 3, 3, 1], expected that; no other is "
+            "implemented"
+        )
+
+
+def _load(module: nn.Module, tensors: Mapping[str, Tensor], path: str) -> None:
+    """Copy tensors into a network, strictly by name and shape."""
+    expected = module.state_dict()
+    for name in (*expected, *tensors):
+        got = list(tensors[name].shape) if name in tensors else "nothing"
+        wanted = list(expected[name].shape) if name in expected else "nothing"
+        if got != wanted:
+            raise CheckpointError(
+                f"'{path}': got {got} for what is '{name}' here, expected {wanted}; the file is of a changed network "
+                "or incomplete"
+            )
+    module.load_state_dict(dict(tensors))
+
+
+@torch.no_grad()
+def _average_w(G: Generator) -> Tensor:
+    """Return the mean [w_dim] of w over `NUM_W` latents, the same for the same weights."""
+    rng = np.random.RandomState(0)
+    z = torch.from_numpy(rng.randn(NUM_W, G.z_dim).astype(np.float32))
+    c = torch.eye(G.c_dim)[torch.arange(NUM_W) % G.c_dim] if G.c_dim else None
+    return G.mapping_network(z, c).mean(0)
+
+
+def _default_discriminator(config: GeneratorConfig) -> DiscriminatorConfig:
+    """Settings of the discriminator that a file without one is given: as wide as the generator."""
+    return DiscriminatorConfig(
+        img_resolution=config.img_resolution,
+        img_channels=config.img_channels,
+        c_dim=config.c_dim,
+        architecture="orig" if config.growing else "resnet",
+        growing=config.growing,
+        channel_base=config.channel_base,
+        channel_max=config.channel_max,
+        num_fp16_res=config.num_fp16_res,
+        conv_clamp=config.conv_clamp,
+    )
+
+
+def _augment(file: ForeignFile, notes: list[str]) -> AugmentConfig:
+    """Return the augmentation a file of NVIDIA's PyTorch program was trained with, p included."""
+    pipe = file.networks.get("augment_pipe")
+    if pipe is None or "p" not in pipe.tensors or pipe.tensors["p"].numel() != 1:
+        return AugmentConfig()
+    p = float(pipe.tensors["p"])
+    letters = "".join(letter for letter, name in AUGMENT_GROUPS if pipe.settings.get(name))
+    if letters not in PIPES or not 0 <= p <= 1:
+        notes.append(f"the augmentation (groups '{letters}', p {p:.3f}) is not one of ours: it was left out")
+        return AugmentConfig()
+    return AugmentConfig(mode="ada", pipe=letters, p=p)
+
+
+def _run_config(generator: GeneratorConfig, discriminator: DiscriminatorConfig, augment: AugmentConfig) -> RunConfig:
+    return RunConfig(
+        preset=_preset(generator, discriminator),
+        room="stylegan2",
+        data=DataConfig(
+            resolution=generator.img_resolution,
+            channels=generator.img_channels,
+            c_dim=generator.c_dim,
+            cond=generator.c_dim > 0,
+        ),
+        generator=generator,
+        discriminator=discriminator,
+        objective=ObjectiveConfig(),
+        augment=augment,
+    )
+
+
+def _preset(generator: GeneratorConfig, discriminator: DiscriminatorConfig) -> str:
+    """Return the name of the preset that is most like these networks."""
+
+    def likeness(name: str) -> int:
+        request = PresetRequest(
+            resolution=generator.img_resolution, channels=generator.img_channels, c_dim=generator.c_dim
+        )
+        config = PRESETS[name].build(request)
+        settings = ("architecture", "growing", "channel_base", "channel_max", "mapping_layers", "z_dim", "mbstd_group")
+        pairs = ((generator, config.generator), (discriminator, config.discriminator))
+        return sum(getattr(a, s, None) == getattr(b, s, None) for a, b in pairs for s in settings)
+
+    return max(PRESETS, key=likeness)
