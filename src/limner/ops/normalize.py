@@ -1,21 +1,39 @@
-"""Normalisations of the style-based generators."""
+"""Normalisations of the style-based generators.
+
+They go through pictures in blocks (see `blocks`), forward and in the first backward pass; a backward pass that is to be
+differentiated again is made of tensor operations.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 from torch import Tensor
+
+from limner.ops.blocks import blocks, moments
 
 NORM_EPS = 1e-8
 
 
-def pixel_norm(x: Tensor, *, dim: int = 1, eps: float = NORM_EPS) -> Tensor:
-    """Divide by the root mean square over `dim` (ProGAN paper, Section 4.2): the result has mean square 1 along it."""
-    return x * (x.square().mean(dim, keepdim=True) + eps).rsqrt()
+def pixel_norm(x: Tensor, *, eps: float = NORM_EPS) -> Tensor:
+    """Divide by the root mean square over channels (ProGAN paper, Section 4.2).
+
+    Args:
+        x: [N, C] or [N, C, H, W].
+        eps: added to the mean square.
+
+    Returns:
+        The shape of x, with mean square 1 along the channels.
+    """
+    if x.ndim == 4:
+        return _PixelNorm.apply(x, eps)
+    return x * (x.square().mean(1, keepdim=True) + eps).rsqrt()
 
 
 def instance_norm(x: Tensor, *, eps: float = NORM_EPS) -> Tensor:
     """Give every channel of every sample [N, C, H, W] mean 0 and (biased) variance 1 over its pixels."""
-    x = x - x.mean((2, 3), keepdim=True)
-    return x * (x.square().mean((2, 3), keepdim=True) + eps).rsqrt()
+    return adain(x, x.new_ones(x.shape[:2]), x.new_zeros(x.shape[:2]), eps=eps)
 
 
 def adain(x: Tensor, scale: Tensor, shift: Tensor, *, eps: float = NORM_EPS) -> Tensor:
@@ -30,4 +48,78 @@ def adain(x: Tensor, scale: Tensor, shift: Tensor, *, eps: float = NORM_EPS) -> 
     Returns:
         [N, C, H, W]: every channel normalised, times its scale, plus its shift.
     """
-    return instance_norm(x, eps=eps) * scale[:, :, None, None] + shift[:, :, None, None]
+    return _AdaIN.apply(x, scale[:, :, None, None], shift[:, :, None, None], eps)
+
+
+class _PixelNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, eps: float) -> Tensor:
+        y = torch.empty_like(x)
+        for block in blocks(x):
+            torch.mul(x[block], _rsqrt_mean(x[block].square(), 1, eps), out=y[block])
+        ctx.save_for_backward(x)
+        ctx.eps = eps
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (grad,) = grads
+        (x,) = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            r = _rsqrt_mean(x.square(), 1, ctx.eps)
+            return r * (grad - x * (r.square() * (grad * x).mean(1, keepdim=True))), None
+        grad_x = torch.empty_like(x)
+        for block in blocks(x):
+            r = _rsqrt_mean(x[block].square(), 1, ctx.eps)
+            along = (grad[block] * x[block]).mean(1, keepdim=True).mul_(r.pow(3))
+            torch.mul(grad[block], r, out=grad_x[block]).addcmul_(x[block], along, value=-1)
+        return grad_x, None
+
+
+class _AdaIN(torch.autograd.Function):
+    """y = scale (x - mean) / deviation + shift, with scale and shift [N, C, 1, 1]."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor, shift: Tensor, eps: float) -> Tensor:
+        mean, variance = moments(x)
+        r = (variance + eps).rsqrt()
+        factor = scale * r
+        offset = shift - mean * factor
+        y = torch.empty_like(x)
+        for block in blocks(x):
+            torch.addcmul(offset[block[:2]], x[block], factor[block[:2]], out=y[block])
+        ctx.save_for_backward(x, scale, mean, r)
+        ctx.eps = eps
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (grad,) = grads
+        x, scale, mean, r = ctx.saved_tensors
+        pixels = x.shape[2] * x.shape[3]
+        if torch.is_grad_enabled():
+            centred = x - x.mean((2, 3), keepdim=True)
+            r = _rsqrt_mean(centred.square(), (2, 3), ctx.eps)
+            normal = centred * r
+            grad_shift = grad.sum((2, 3), keepdim=True)
+            grad_scale = (grad * normal).sum((2, 3), keepdim=True)
+            grad_x = scale * r * (grad - grad_shift / pixels - normal * (grad_scale / pixels))
+            return grad_x, grad_scale, grad_shift, None
+        grad_shift, grad_scale = torch.zeros_like(mean), torch.zeros_like(mean)
+        for block in blocks(x):
+            at = block[:2]
+            grad_shift[at].add_(grad[block].sum((2, 3), keepdim=True))
+            grad_scale[at].add_((x[block] - mean[at]).mul_(grad[block]).sum((2, 3), keepdim=True))
+        grad_scale *= r
+        factor = scale * r
+        slope = factor * r * grad_scale / -pixels
+        offset = factor * grad_shift / -pixels - slope * mean
+        grad_x = torch.empty_like(x)
+        for block in blocks(x):
+            at = block[:2]
+            torch.addcmul(offset[at], x[block], slope[at], out=grad_x[block]).addcmul_(grad[block], factor[at])
+        return grad_x, grad_scale, grad_shift, None
+
+
+def _rsqrt_mean(x: Tensor, dim: int | tuple[int, ...], eps: float) -> Tensor:
+    return (x.mean(dim, keepdim=True) + eps).rsqrt()
