@@ -77,3 +77,23 @@ def random_state(network: nn.Module, pairs: Mapping[str, tuple[str, str]], seed:
             state |= {f"{norm}.running_mean": noise(count), f"{norm}.running_var": 1 + noise(count).abs()}
             state[f"{norm}.num_batches_tracked"] = torch.tensor(0)
     return state
+
+
+class RandomTensors:
+    """Tensors of seeded random layers under given names, all drawn from one stream."""
+
+    def __init__(self, seed: int) -> None:
+        self.stream = torch.Generator().manual_seed(seed)
+
+    def normal(self, *shape: int, std: float) -> Tensor:
+        """Return normally distributed numbers around zero."""
+        return torch.randn(shape, generator=self.stream).mul_(std)
+
+    def layer(self, name: str, *shape: int) -> dict[str, Tensor]:
+        """Return weight and bias of a linear or convolutional layer that keeps the size of activations."""
+        weight = self.normal(*shape, std=1 / math.sqrt(math.prod(shape[1:])))
+        return {f"{name}.weight": weight, f"{name}.bias": self.normal(shape[0], std=0.1)}
+
+    def norm(self, name: str, width: int) -> dict[str, Tensor]:
+        """Return weight and bias of a normalisation."""
+        return {f"{name}.weight": 1 + self.normal(width, std=0.1), f"{name}.bias": self.normal(width, std=0.1)}

@@ -77,6 +77,20 @@ FILES: dict[str, WeightFile] = {
         install="pip install --no-deps lpips",  # its dependency torchvision would replace torch
         instead="the distance stlpips uses a network that comes as a package",
     ),
+    "dinov2": WeightFile(
+        names=("dinov2_vitl14_pretrain.pth",),
+        sha256="d5383ea8f4877b2472eb973e0fd72d557c7da5d3611bd527ceeb1d7162cbf428",
+        num_bytes=1_217_586_395,
+        url="https://dl.fbaipublicfiles.com/dinov2/dinov2_vitl14/dinov2_vitl14_pretrain.pth",
+        instead="the metrics whose names contain lite0 use a network that comes as a package",
+    ),
+    "clip": WeightFile(
+        names=("clip-vit-large-patch14-336.bin",),
+        sha256="c6032c2e0caae3dc2d4fba35535fa6307dbb49df59c7e182b1bc4b3329b81801",
+        num_bytes=1_711_974_081,
+        url="https://huggingface.co/openai/clip-vit-large-patch14-336/resolve/main/pytorch_model.bin",
+        instead="the metrics whose names contain lite0 use a network that comes as a package",
+    ),
     "lite0": WeightFile(
         names=("efficientnet-lite0-57934424.pth",),
         sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
@@ -98,7 +112,7 @@ FILES: dict[str, WeightFile] = {
     ),
 }
 """Name of a weight file -> what is known of it. The addresses are those its publishers give; checksum and size were
-compared with published ones (`inception`, `vgg16`) or taken from the package."""
+compared with published ones or taken from the package."""
 
 
 def locate(name: str, given: str | Path | None = None) -> Found:
