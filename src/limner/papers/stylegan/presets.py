@@ -183,10 +183,12 @@ TUTORIAL = _Settings(
     mbstd_group=None,
     mirror=False,
 )
+# Noise maps are off: in runs this short G imitates detail with noise. Compared by grids at 32 pixels after 5 kimg:
+# with noise, gamma 10 and learning rate 0.002 (3 kimg); without, gamma 3, 0.002 and 0.004.
 TINY = _Settings(
-    objective=ObjectiveConfig(style_mixing_prob=0.5),
+    objective=ObjectiveConfig(r1_gamma=3, style_mixing_prob=0.5),
     batches={1: (16,)},
-    lr=0.002,
+    lr=0.004,
     lr_by_resolution={},
     total_kimg=None,
     last_kimg=16,
@@ -196,7 +198,7 @@ TINY = _Settings(
     channel_base=2048,
     channel_max=64,
     latent=128,
-    generator={"mapping_layers": 4},
+    generator={"mapping_layers": 4, "use_noise": False},
     mirror=False,
     callbacks=CallbacksConfig(tick_kimg=1, snap=5),
 )
