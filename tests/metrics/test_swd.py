@@ -140,6 +140,17 @@ def test_each_direction_agrees_with_scipy():
     assert got == pytest.approx(reference_sliced(a.double().numpy(), b.double().numpy(), seed=3), rel=1e-5)
 
 
+def test_it_agrees_with_pot():
+    ot = pytest.importorskip("ot", reason="an independent sliced Wasserstein distance")
+    a, b = torch.randn(150, 20).double(), torch.rand(150, 20).double() * 3
+    stream = torch.Generator().manual_seed(3)
+    parts = [torch.randn(20, 128, generator=stream, dtype=torch.float64) for _ in range(4)]
+    directions = torch.cat([part / part.norm(dim=0) for part in parts], 1)
+    expected = ot.sliced_wasserstein_distance(a.numpy(), b.numpy(), projections=directions.numpy(), p=1)
+    got = swd.sliced_wasserstein(plain(a), plain(b), torch.Generator().manual_seed(3))
+    assert got == pytest.approx(expected, rel=1e-5)
+
+
 def reference_sliced(a, b, seed):
     """Project on the same directions and let scipy measure each."""
     generator = torch.Generator().manual_seed(seed)

@@ -38,7 +38,7 @@ class InceptionScore(Metric):
         scores = split_scores(generated[0])
         if not torch.isfinite(scores).all():
             raise ConfigError(
-                f"{self.name}: got {self.num_generated} pictures, expected at least one in {NUM_SPLITS} splits"
+                f"{self.name}: got {self.num_generated} pictures, expected at least one in each of {NUM_SPLITS} splits"
             )
         return {self.name: float(scores.mean()), f"{self.name}/std": float(scores.std(correction=0))}
 

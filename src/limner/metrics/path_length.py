@@ -93,7 +93,7 @@ class PathRows(Rows):
                 ends = [generator.mapping(slerp(first.z, other.z, t + e), first.c) for e in (0, EPSILON)]
             else:
                 a, b = (generator.mapping(z, first.c) for z in (first.z, other.z))  # [n, num_ws, w_dim] each
-                ends = [torch.lerp(a, b, (t + e)[:, :, None]) for e in (0, EPSILON)]
+                ends = [a + (b - a) * (t + e)[:, :, None] for e in (0, EPSILON)]
             ws = torch.cat(ends)  # [2 n, num_ws, w_dim]
             images = generator.synthesis(ws, noises=[torch.cat([noise, noise]) for noise in first.noises] or None)
             check_finite(images, source.name)
