@@ -213,8 +213,8 @@ def _missing(name: str, given: str | Path | None) -> str:
     folders = [str(given)] if given is not None else list(dict.fromkeys(str(path.parent) for path in places(name)))
     names, size = " or ".join(known.names), f"{known.num_bytes / 1e6:.3g} MB"
     return (
-        f"weights '{name}': found no {names} ({size}, sha256 {known.sha256}) at {' or '.join(folders)}; put it there, or "
-        f"{_how_to_get(name)}; without it, {known.instead} work"
+        f"weights '{name}': found no {names} ({size}, sha256 {known.sha256}) at {' or '.join(folders)}; put it there, "
+        f"or {_how_to_get(name)}; without it, {known.instead} work"
     )
 
 
