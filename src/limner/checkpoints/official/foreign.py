@@ -69,7 +69,7 @@ def _collect_persistent(record: Record, prefix: str, arrays: dict[str, Array], q
         if not isinstance(items, dict) or not all(isinstance(name, str) for name in items):
             raise quota.damaged(f"the {group} of a module are no dict by name")
         for name, value in items.items():
-            quota.spend_opcode()
+            quota.spend_step()
             if isinstance(value, Record) and group == "_modules":
                 _collect_persistent(value, f"{prefix}{name}.", arrays, quota, depth + 1)
             elif isinstance(value, Array) and group != "_modules":
@@ -94,7 +94,7 @@ def tensorflow_network(record: Record, quota: Quota) -> ForeignNetwork:
 def _collect_tensorflow(
     record: Record, prefix: str, arrays: dict[str, Array], settings: dict[str, Any], quota: Quota, depth: int
 ) -> None:
-    quota.spend_opcode()
+    quota.spend_step()
     if depth > MAX_NESTING:
         raise quota.damaged("its networks contain one another")
     version = record.state.get("version")
@@ -108,7 +108,7 @@ def _collect_tensorflow(
             raise quota.damaged("a component of a network is no network")
         _collect_tensorflow(component, f"{prefix}{name}/", arrays, settings, quota, depth + 1)
     for pair in variables:
-        quota.spend_opcode()
+        quota.spend_step()
         if not isinstance(pair, list | tuple) or len(pair) != 2 or not isinstance(pair[0], str):
             raise quota.damaged("a variable of a network has no name")
         if isinstance(pair[1], Array):
@@ -128,7 +128,7 @@ def state_dict(value: Any, quota: Quota) -> Tensors | None:
         return None
     arrays: dict[str, Array] = {}
     for name, array in value.items():
-        quota.spend_opcode()
+        quota.spend_step()
         if not isinstance(name, str) or not isinstance(array, Array):
             return None
         arrays[name] = array
@@ -143,7 +143,7 @@ def plain(value: Any, quota: Quota, depth: int = 0) -> Any:
     Raises:
         CheckpointError: they contain one another.
     """
-    quota.spend_opcode()
+    quota.spend_step()
     if depth > MAX_NESTING:
         raise quota.damaged("its settings contain one another")
     if isinstance(value, dict):

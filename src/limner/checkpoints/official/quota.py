@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from limner.errors import CheckpointError
 
-MAX_OPCODES = 500_000
+MAX_OPCODES = 250_000
 """Instructions of all pickles in a file. A 1024 px StyleGAN2 pickle with three networks has about 80,000."""
+MAX_STEPS = 50_000
+"""Values looked at when what was read is taken apart: tensors, modules, settings."""
 MAX_TEXT = 16 * 2**20
 """Bytes of text in a file. Source code in NVIDIA's pickles is the longest, some 100 kB."""
 MAX_NESTING = 256
@@ -28,14 +30,21 @@ class Quota:
     def __init__(self, path: str, size: int) -> None:
         self.path = path
         self._opcodes = MAX_OPCODES
+        self._steps = MAX_STEPS
         self._text = MAX_TEXT
         self._numbers = 2 * size + SLACK
 
     def spend_opcode(self) -> None:
-        """Count one instruction, or one step of a walk over what was read."""
+        """Count one instruction."""
         self._opcodes -= 1
         if self._opcodes < 0:
             raise self.refused(f"takes more than {MAX_OPCODES:,} instructions to read, which no checkpoint does")
+
+    def spend_step(self) -> None:
+        """Count one value looked at."""
+        self._steps -= 1
+        if self._steps < 0:
+            raise self.refused(f"holds more than {MAX_STEPS:,} settings and tensors, which no checkpoint does")
 
     def spend_text(self, size: int) -> None:
         """Count text of `size` bytes."""
