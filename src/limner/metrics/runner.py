@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torch import Tensor
+
 from limner import registry
 from limner.errors import ConfigError, DataError, ShapeError, closest
 from limner.metrics.base import Metric, Result, State, Statistic
@@ -18,23 +20,27 @@ from limner.metrics.engine.cache import collect_kept
 from limner.metrics.engine.collecting import Progress, Team, num_steps
 from limner.metrics.engine.networks import Networks
 from limner.metrics.engine.sources import DatasetPictures, GeneratorPictures, PictureSource
-from limner.metrics.engine.statistics import Moments
+from limner.metrics.engine.statistics import Moments, mean_and_covariance
 
 if TYPE_CHECKING:
     from limner.data.base import Dataset
 
 
-def find(name: str) -> Metric:
+def find(name: str, num: int | None = None) -> Metric:
     """Return the metric called `name`: one of `known`, or the same with another count.
 
+    Args:
+        name: name of a protocol.
+        num: the count to take instead of the one that the name states.
+
     Raises:
-        ConfigError: there is none; the message gives the closest name.
+        ConfigError: there is none, and the message gives the closest name; or `num` is less than 1.
     """
     metrics = _all()
     for metric in metrics:
         count = metric.count_in(name)
         if count is not None:
-            return metric if name == metric.name else metric.with_count(count)
+            return metric if name == metric.name and num is None else metric.with_count(count if num is None else num)
     choices = [metric.name for metric in metrics]
     raise ConfigError(
         f"unknown metric '{name}'; known: {', '.join(choices)}, and each with another number, as in fid5k_full or "
@@ -96,7 +102,7 @@ def evaluate(
         DataError: a picture cannot be read, or `reference` is of other features.
         NonFiniteError: the generator makes NaN or infinity.
     """
-    asked = [_asked(find(name), num, generated) for name in names]
+    asked = [_asked(find(name, num), generated) for name in names]
     _check(asked, generated, real, reference)
     measurement = _Measurement(generated, real, networks, cache, team or Team(), reference, progress)
     return measurement.run(asked, [_bound(metric, real.size if real else None) for metric in asked])
@@ -110,6 +116,7 @@ def control(
     seed: int = 0,
     num: int | None = None,
     cache: Path | None = None,
+    team: Team | None = None,
     progress: Progress | None = None,
 ) -> list[Result]:
     """Measure real pictures against other real pictures: what a perfect generator would score.
@@ -119,22 +126,39 @@ def control(
     other where all of it are taken, or that measures a generator, is left out.
     """
     size = len(dataset)
-    asked = [find(name) if num is None else find(name).with_count(num) for name in names]
+    asked = [find(name, num) for name in names]
     asked = [m for m in asked if not m.needs_generator and m.num_generated + _least_real(m) <= size]
     if not asked:
         return []
     forwards, backwards = (DatasetPictures(dataset, seed=seed, backwards=way) for way in (False, True))
-    measurement = _Measurement(forwards, backwards, networks, cache, Team(), None, progress)
+    measurement = _Measurement(forwards, backwards, networks, cache, team or Team(), None, progress)
     return measurement.run(asked, [_bound(metric, size - metric.num_generated) for metric in asked])
+
+
+def reference_moments(
+    name: str,
+    real: PictureSource,
+    *,
+    networks: Networks,
+    num: int | None = None,
+    cache: Path | None = None,
+    team: Team | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Return mean [D] and covariance [D, D] (divisor N - 1) of a reference in the features of Frechet metric `name`.
+
+    Arguments are those of `evaluate`.
+    """
+    (statistic,) = _bound(find(name, num), real.size).real_statistics()
+    states = collect_kept(real, [statistic], networks, team or Team(), cache)
+    return mean_and_covariance(states[statistic], 1)
 
 
 def _least_real(metric: Metric) -> int:
     return metric.num_generated if metric.num_real is None else metric.num_real
 
 
-def _asked(metric: Metric, num: int | None, generated: PictureSource) -> Metric:
-    """Return the metric for the count that was asked for, or for all there is where that is less."""
-    metric = metric if num is None else metric.with_count(num)
+def _asked(metric: Metric, generated: PictureSource) -> Metric:
+    """Return the metric, or that for all pictures there are where they are fewer."""
     if generated.size is not None and generated.size < metric.num_generated:
         return metric.with_count(generated.size)
     return metric
