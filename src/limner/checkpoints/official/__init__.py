@@ -1,7 +1,8 @@
 """Checkpoints of other programs: recognised, read without running anything they carry, converted by their paper's room.
 
-`identify` says what a file is; `convert` gives a configuration and networks of ours. Reading is `reader`, what may be
-in a file `constructors`, the machine `machine`; who names tensors how `layouts`; the meaning of tensors is the rooms'.
+`identify` says what a file is; `convert` gives a configuration and networks of ours; `export` writes ours as a file of
+another program. Reading is `reader`, what may be in a file `constructors`, the machine `machine`; who names tensors how
+`layouts`; the meaning of tensors is the rooms'.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from typing import Any
 from torch import nn
 
 from limner import registry
+from limner.checkpoints.io import find_snapshot, load_config, network_names, read_networks
 from limner.checkpoints.official.foreign import ForeignFile
 from limner.checkpoints.official.layouts import recognise
 from limner.checkpoints.official.reader import read
+from limner.checkpoints.official.writing import write_nvidia, write_rosinality
 from limner.config import RunConfig
 from limner.errors import CheckpointError
 from limner.runtime import expand
@@ -57,6 +60,8 @@ class Kind:
 class Conversion:
     """A file of another program as networks of ours."""
 
+    kind: Kind
+    """What the file is."""
     config: RunConfig
     networks: Mapping[str, nn.Module]
     """`generator_ema`, and `generator` and `discriminator` where the file has them; in evaluation mode."""
@@ -72,8 +77,7 @@ def identify(path: str | Path) -> Kind:
     Raises:
         CheckpointError: it is damaged, dangerous, or of a program whose networks limner does not hold.
     """
-    file = _open(path)
-    return Kind(layout=file.layout, room=file.room, networks=tuple(file.networks))
+    return _kind(_open(path))
 
 
 def convert(path: str | Path) -> Conversion:
@@ -94,13 +98,42 @@ def convert(path: str | Path) -> Conversion:
     record = {"source": _source(file), "licence": _licence(file), "notes": notes}
     if lod := getattr(networks["generator_ema"], "lod", 0.0):
         record["lod"] = lod
-    return Conversion(config=config, networks=networks, notes=tuple(notes), record=record)
+    return Conversion(kind=_kind(file), config=config, networks=networks, notes=tuple(notes), record=record)
+
+
+def export(snapshot: str | Path, path: str | Path, to: str) -> None:
+    """Write a snapshot of ours as a file of another program.
+
+    Args:
+        snapshot: a run folder (its newest snapshot), a snapshot folder or a .safetensors file in one.
+        path: file to make.
+        to: `nvidia` (.pkl) or `rosinality` (.pt).
+
+    Raises:
+        CheckpointError: no snapshot, a file that cannot be written, or networks the other program does not have.
+    """
+    folder = find_snapshot(snapshot)
+    config = load_config(folder)
+    exporter = getattr(registry.get("papers", config.room), "export_official", None)
+    if exporter is None:
+        raise CheckpointError(
+            f"'{folder}' holds networks of {config.room}, which are not written for other programs yet"
+        )
+    try:
+        content = exporter(to, config, read_networks(folder, network_names(folder)))
+    except CheckpointError as error:
+        raise CheckpointError(f"'{folder}' cannot be written for {to}: {error}") from None
+    (write_nvidia if to == "nvidia" else write_rosinality)(expand(path), content)
 
 
 def _open(path: str | Path) -> ForeignFile:
     place = expand(path)
     value, quota = read(place)
     return recognise(str(place), value, quota)
+
+
+def _kind(file: ForeignFile) -> Kind:
+    return Kind(layout=file.layout, room=file.room, networks=tuple(file.networks))
 
 
 def _source(file: ForeignFile) -> dict[str, Any]:

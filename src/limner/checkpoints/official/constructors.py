@@ -59,6 +59,13 @@ def _encode(machine: Machine, args: tuple[Any, ...]) -> bytes:
         raise machine.quota.damaged("bytes are written as text that is not bytes") from None
 
 
+def _empty_bytes(machine: Machine, args: tuple[Any, ...]) -> bytes:
+    """How protocol 2 writes bytes when there are none."""
+    if args:
+        raise machine.quota.damaged("a listed name is called with arguments it does not take")
+    return b""
+
+
 def _record(path: str) -> Constructor:
     return lambda machine, args: Record(path, args)
 
@@ -128,6 +135,7 @@ CONSTRUCTORS: dict[Global, Constructor | None] = {
     Global("builtins", "set"): _set,
     Global("__builtin__", "set"): _set,
     Global("_codecs", "encode"): _encode,
+    Global("__builtin__", "bytes"): _empty_bytes,
     Global("argparse", "Namespace"): _record("argparse.Namespace"),
     # numpy, before and after 2.0
     **{

@@ -3,6 +3,7 @@
 from limner.papers.base import Paper
 from limner.papers.stylegan2.convert import convert_official
 from limner.papers.stylegan2.discriminator import Discriminator, DiscriminatorConfig
+from limner.papers.stylegan2.export import export_official
 from limner.papers.stylegan2.generator import Generator, GeneratorConfig
 from limner.papers.stylegan2.ladders import LADDERS
 from limner.papers.stylegan2.objective import Objective, ObjectiveConfig
@@ -26,4 +27,5 @@ __all__ = [
     "Objective",
     "ObjectiveConfig",
     "convert_official",
+    "export_official",
 ]
