@@ -20,10 +20,12 @@ from torch import Tensor, nn
 from limner.ops.bias_act import LRELU_GAIN, leaky_relu
 from limner.ops.conv import conv2d
 from limner.ops.resample_conv import (
+    blur_conv2d_downsample_box,
     conv2d_downsample_box,
     downsample_conv2d,
     upsample_conv2d,
     upsample_nearest_conv2d,
+    upsample_nearest_conv2d_blur,
 )
 from limner.ops.upfirdn2d import setup_filter
 
@@ -88,8 +90,9 @@ class EqualizedConv2d(nn.Module):
         clamp: limit of the absolute result in half precision; None: none.
         bias_scaled: the gains multiply the result; False: the weight alone.
         equalized: scale the weight at run time; False: it is drawn at its size (He's initializer).
-        resample: `fir`: filter [1, 3, 3, 1] (StyleGAN2); `box`: nearest neighbour up, 2 x 2 mean down (ProGAN).
-        fused: compute `box` with a merged kernel; the result is the same.
+        resample: `fir`: filter [1, 3, 3, 1] (StyleGAN2); `box`: nearest neighbour up, 2 x 2 mean down (ProGAN);
+            `blurred_box`: the same, blurred after going up and before going down (StyleGAN).
+        fused: compute the box with a merged kernel; False: in its steps. The result is the same.
     """
 
     def __init__(
@@ -106,7 +109,7 @@ class EqualizedConv2d(nn.Module):
         clamp: float | None = None,
         bias_scaled: bool = True,
         equalized: bool = True,
-        resample: Literal["fir", "box"] = "fir",
+        resample: Literal["fir", "box", "blurred_box"] = "fir",
         fused: bool = True,
     ) -> None:
         super().__init__()
@@ -135,13 +138,18 @@ class EqualizedConv2d(nn.Module):
         return y if clamp is None else y.clamp(-clamp, clamp)
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if self.up == 2 and self.resample == "box":
-            return upsample_nearest_conv2d(x, weight, bias, fused=self.fused)
-        if self.down == 2 and self.resample == "box":
-            return conv2d_downsample_box(x, weight, bias, fused=self.fused)
         if self.up == 2:
-            y = upsample_conv2d(x, weight, self.kernel)
+            if self.resample == "box":
+                return upsample_nearest_conv2d(x, weight, bias, fused=self.fused)
+            if self.resample == "blurred_box":
+                y = upsample_nearest_conv2d_blur(x, weight, fused=self.fused)
+            else:
+                y = upsample_conv2d(x, weight, self.kernel)
             return y if bias is None else y + bias[:, None, None]
         if self.down == 2:
+            if self.resample == "box":
+                return conv2d_downsample_box(x, weight, bias, fused=self.fused)
+            if self.resample == "blurred_box":
+                return blur_conv2d_downsample_box(x, weight, bias, fused=self.fused)
             return downsample_conv2d(x, weight, self.kernel, bias)
         return conv2d(x, weight, bias, padding=self.padding)

@@ -9,12 +9,14 @@ With nearest-neighbour upsampling and box downsampling, ProGAN paper, Section 2 
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from limner.ops.box_blur import blur_box, box_blur
 from limner.ops.conv import conv2d, conv_transpose2d
 from limner.ops.growing import downsample_box, upsample_nearest
-from limner.ops.upfirdn2d import downsample2d, upfirdn2d, upsample2d
+from limner.ops.upfirdn2d import blur2d, downsample2d, setup_filter, upfirdn2d, upsample2d
 
 
 def upsample_conv2d(x: Tensor, weight: Tensor, kernel: Tensor) -> Tensor:
@@ -72,7 +74,7 @@ def upsample_nearest_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = Non
     padding = weight.shape[-1] // 2
     if not fused:
         return conv2d(upsample_nearest(x), weight, bias, padding=padding)
-    merged = _merge(weight.flip((2, 3))).transpose(0, 1)  # [I, O, k + 1, k + 1]
+    merged = _merge(weight, rotated=True).transpose(0, 1)  # [I, O, k + 1, k + 1]
     return conv_transpose2d(x, merged, bias, stride=2, padding=padding)
 
 
@@ -94,7 +96,49 @@ def conv2d_downsample_box(x: Tensor, weight: Tensor, bias: Tensor | None = None,
     return conv2d(x, _merge(weight / 4), bias, stride=2, padding=padding)
 
 
-def _merge(weight: Tensor) -> Tensor:
-    """Sum of the four copies of the kernels [..., k, k] shifted by 0 or 1 pixel in both directions, [..., k+1, k+1]."""
-    rows = F.pad(weight, (0, 0, 0, 1)) + F.pad(weight, (0, 0, 1, 0))
-    return F.pad(rows, (0, 1)) + F.pad(rows, (1, 0))
+def upsample_nearest_conv2d_blur(x: Tensor, weight: Tensor, *, fused: bool = True) -> Tensor:
+    """Repeat every pixel 2 x 2, correlate with `weight`, then blur with [1, 2, 1] (StyleGAN's doubling).
+
+    Args:
+        x: [N, I, H, W].
+        weight: [O, I, k, k] with odd k >= 3.
+        fused: with box and blur as one filter (see `box_blur`); False: in the three steps. The result is the same.
+
+    Returns:
+        A fresh tensor [N, O, 2 H, 2 W].
+    """
+    if not fused:
+        return blur2d(upsample_nearest_conv2d(x, weight, fused=False), setup_filter((1, 2, 1)).to(x.device))
+    flipped = weight.flip((2, 3)).transpose(0, 1)  # [I, O, k, k]
+    y = conv_transpose2d(x, flipped, stride=2, padding=weight.shape[-1] // 2 - 1)  # [N, O, 2 H + 1, 2 W + 1]
+    return box_blur(y)
+
+
+def blur_conv2d_downsample_box(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, fused: bool = True) -> Tensor:
+    """Blur with [1, 2, 1], correlate with `weight`, then take the mean of every 2 x 2 pixels (StyleGAN's halving).
+
+    Args:
+        x: [N, I, H, W] with even H and W.
+        weight: [O, I, k, k] with odd k >= 3.
+        bias: [O] or None.
+        fused: with blur and box as one filter (see `box_blur`); False: in the three steps. The result is the same.
+
+    Returns:
+        A fresh tensor [N, O, H / 2, W / 2].
+    """
+    if not fused:
+        return conv2d_downsample_box(blur2d(x, setup_filter((1, 2, 1)).to(x.device)), weight, bias, fused=False)
+    return conv2d(blur_box(x), weight / 4, bias, stride=2, padding=weight.shape[-1] // 2 - 1)
+
+
+def _merge(weight: Tensor, *, rotated: bool = False) -> Tensor:
+    """Sum of the four copies of kernels [O, I, k, k] shifted by 0 or 1 pixel in both directions, [O, I, k + 1, k + 1].
+
+    As a product with a matrix of zeros and ones, which reads wide layers' weights once, forward and backward.
+    """
+    k = weight.shape[-1]
+    taps = torch.eye(k * k, dtype=weight.dtype, device=weight.device).view(k * k, k, k)
+    rows = F.pad(taps, (0, 0, 0, 1)) + F.pad(taps, (0, 0, 1, 0))
+    copies = F.pad(rows, (0, 1)) + F.pad(rows, (1, 0))  # [k^2, k + 1, k + 1]
+    copies = copies.flip((1, 2)) if rotated else copies
+    return (weight.flatten(2) @ copies.flatten(1)).unflatten(2, (k + 1, k + 1))
