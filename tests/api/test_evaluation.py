@@ -13,9 +13,10 @@ import torch
 from PIL import Image
 
 from conftest import tiny_config, write_pictures, write_run
+from limner import registry
 from limner.api import evaluation
 from limner.api.evaluation import evaluate, gatherer, metric_names, write_results
-from limner.errors import CheckpointError, ConfigError, DataError, LimnerError
+from limner.errors import CheckpointError, ConfigError, DataError, LimnerError, WeightsError
 from limner.features.base import RANDOM, FeatureNetwork
 from limner.metrics import runner
 from limner.metrics.engine import networks
@@ -147,6 +148,21 @@ def test_what_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=sentence):
         evaluate(tiny_run, picture_folder, **{"device": "cpu", "metrics": ["fid10_full"], **options})
+
+
+def test_missing_and_wrong_weights_are_told_with_what_works_instead(
+    tiny_run: Path, picture_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(networks, "registry", registry)
+    monkeypatch.setitem(registry.FOLDERS, "features", "limner.features")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.delenv("LIMNER_WEIGHTS", raising=False)
+    with pytest.raises(WeightsError, match=r"weights-inception-2015-12-05-6726825d.pth.*fd_lite0"):
+        evaluate(tiny_run, picture_folder, ["fid10_full"], device="cpu")
+    wrong = tmp_path / "weights-inception-2015-12-05-6726825d.pth"
+    wrong.write_bytes(b"other weights")
+    with pytest.raises(WeightsError, match=str(wrong)):
+        evaluate(tiny_run, picture_folder, ["fid10_full"], weights={"inception": wrong}, device="cpu")
 
 
 def test_a_run_without_a_snapshot_is_told(tmp_path: Path, tiny_run: Path, picture_folder: Path) -> None:

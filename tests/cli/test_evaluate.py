@@ -11,7 +11,7 @@ import pytest
 import limner.cli
 from cli.conftest import Command
 from limner.api import evaluation
-from limner.cli.evaluate import evaluate, table
+from limner.cli.evaluate import evaluate, parse_weights, table
 from limner.metrics.base import Result
 
 
@@ -94,6 +94,7 @@ def test_quiet_prints_nothing(command: Command, tiny_run: Path, picture_folder: 
         (["--num", "0", "--metrics", "swd"], "got a count of 0"),
         (["--data", "nowhere", "--metrics", "swd10"], "no such folder or file: nowhere"),
         (["--metrics", "swd10"], "faces.zip"),
+        (["--weights", "file.pth"], "weights: got 'file.pth', expected the name of a network and a file"),
     ],
 )
 def test_bad_input_is_one_sentence(command: Command, tiny_run: Path, words: list[str], sentence: str) -> None:
@@ -101,6 +102,11 @@ def test_bad_input_is_one_sentence(command: Command, tiny_run: Path, words: list
     assert answer.code == 1
     assert sentence in answer.err
     assert answer.err.count("\n") == 1
+
+
+def test_weight_files_are_named_by_their_networks() -> None:
+    assert parse_weights(["inception=a=b.pth", "vgg=folder"]) == {"inception": "a=b.pth", "vgg": "folder"}
+    assert parse_weights([]) == {}
 
 
 def test_what_is_measured_by_default_is_what_the_api_measures() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ def evaluate(
     batch: int = BATCH,
     mirror: bool = False,
     control: bool = False,
+    weights: Mapping[str, str | Path] | None = None,
     attributes: Attributes | None = None,
     stats_out: str | Path | None = None,
     progress: Progress | None = None,
@@ -65,6 +66,8 @@ def evaluate(
         batch: pictures at a time.
         mirror: take the reference mirrored, too, where a metric takes a number of pictures of it.
         control: measure real pictures against other real pictures instead: what a perfect generator would score.
+        weights: name of a feature network -> its weight file, or a folder that holds it; others are looked for in the
+            usual places.
         attributes: classifiers for linear separability.
         stats_out: write mean and covariance of the reference, in the first Frechet metric's features, to this .npz.
         progress: told about pictures made and read.
@@ -77,7 +80,7 @@ def evaluate(
         CheckpointError: a damaged snapshot.
         DataError: pictures that cannot be read, differ in size, or do not fit.
         ShapeError: the two sets differ in size or channels.
-        WeightsError: the weights of a feature network are missing; the message says where to put them.
+        WeightsError: the weights of a feature network are missing or others; the message says where to put them.
         NonFiniteError: the generator makes NaN or infinity.
         LimnerError: `stats_out` cannot be written.
     """
@@ -89,7 +92,7 @@ def evaluate(
     folder = default_folder() if cache is None else expand(cache)
     with _processes(select_device(device)) as (processes, place):
         team = Team(rank=processes.rank, world=processes.world, gather=gatherer(processes, place), batch=batch)
-        networks = Networks(place, attributes=attributes)
+        networks = Networks(place, weights=weights, attributes=attributes)
         is_reference_needed = any(m.num_real != 0 and not m.is_optional_real for m in wanted)
         with _Sets(target, data, place, seed, mirror, is_reference_needed) as sets:
             shared: dict[str, Any] = {"networks": networks, "cache": folder, "team": team}

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from limner.cli.console import command_line, notice, progress_bar
 from limner.cli.options import Device, Quiet
+from limner.errors import ConfigError
 
 if TYPE_CHECKING:
     from limner.api.evaluation import Result
@@ -25,6 +26,7 @@ def evaluate(
     mirror: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     control: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     stats_out: str | None = None,
+    weights: Annotated[tuple[str, ...], Parameter(negative="", show_default=False)] = (),
     batch: int = 32,
     seed: int = 0,
     device: Device = "auto",
@@ -52,6 +54,7 @@ def evaluate(
         mirror: take the real pictures mirrored, too
         control: measure the real pictures against each other instead: what a perfect generator would score
         stats_out: write mean and covariance of the real pictures to this .npz, for other tools and for --data
+        weights: weight file of a feature network, such as inception=FILE; may be repeated
         batch: pictures at a time
         seed: seed of latents and of the order of pictures
     """
@@ -75,6 +78,7 @@ def evaluate(
             mirror=mirror,
             control=control,
             stats_out=stats_out,
+            weights=parse_weights(weights),
             progress=progress,
         )
     if not is_first:
@@ -85,6 +89,19 @@ def evaluate(
         write_results(results, json, command_line())
     if not quiet:
         print("\n".join(table(results)))
+
+
+def parse_weights(words: Sequence[str]) -> dict[str, str]:
+    """Read `inception=FILE` words as name -> file.
+
+    Raises:
+        ConfigError: a word is none.
+    """
+    pairs = [word.partition("=") for word in words]
+    for word, (name, _, file) in zip(words, pairs, strict=True):
+        if not name or not file:
+            raise ConfigError(f"weights: got '{word}', expected the name of a network and a file, as inception=FILE")
+    return {name: file for name, _, file in pairs}
 
 
 def table(results: Sequence[Result]) -> list[str]:

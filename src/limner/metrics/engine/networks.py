@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -29,7 +30,7 @@ class Networks:
         self,
         device: torch.device | str = "cpu",
         *,
-        weights: Mapping[str, str] | None = None,
+        weights: Mapping[str, str | Path] | None = None,
         loaded: Mapping[str, Any] | None = None,
         attributes: Attributes | None = None,
     ) -> None:
@@ -37,7 +38,7 @@ class Networks:
 
         Args:
             device: where they compute.
-            weights: name -> weight file, for those not to be searched for in the known places.
+            weights: name -> weight file or its folder, for those not to be looked for in the usual places.
             loaded: name -> network, for those that need no loading; they are on `device`.
             attributes: classifiers, for metrics that ask what a picture shows.
         """
