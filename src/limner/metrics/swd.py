@@ -11,7 +11,8 @@ two cannot be compared. A smaller reference is gone round again. Pictures are by
 repeating the edge pixel; odd sizes round up.
 
 Disk: 128 x 49 x C x 2 bytes a picture, level and set, which is 617 MB a level and set for `swd` in colour, in files
-that are gone when the process ends; one process holds some 200 MB in memory. Each of several processes holds all of it.
+that are gone when the process ends (TMPDIR names the folder); one process allocates some 200 MB of memory. Each of
+several processes holds all of it in memory.
 
 *deviations*: descriptors are held as 16-bit fixed point with steps of 1/128 grey level.
 """
