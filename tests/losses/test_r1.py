@@ -6,9 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd import gradcheck
 
 from limner.losses.r1 import r1_penalty
 from limner.ops.conv import conv2d
+from losses.critics import ConvCritic
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +51,13 @@ def test_it_is_as_precise_as_its_argument() -> None:
     penalty = r1_penalty(images.pow(3).sum((1, 2, 3))[:, None], images)
     assert penalty.dtype == torch.float64
     torch.testing.assert_close(penalty, 9 * images.pow(4).sum((1, 2, 3)), rtol=1e-12, atol=0)
+
+
+def test_its_derivative_in_the_discriminator_s_weights_is_right() -> None:
+    critic, images = ConvCritic(2), torch.randn(2, 2, 5, 6).double().requires_grad_()
+
+    def penalty(*weights: Tensor) -> Tensor:
+        named = dict(zip((name for name, _ in critic.named_parameters()), weights, strict=True))
+        return r1_penalty(torch.func.functional_call(critic, named, (images,)), images)
+
+    assert gradcheck(penalty, tuple(critic.parameters()))

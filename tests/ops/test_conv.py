@@ -65,6 +65,12 @@ def test_transposed_convolution_is_the_adjoint_of_the_convolution(
     torch.testing.assert_close((there * y).sum(), (x * back).sum())  # <A x, y> = <x, A^T y>
 
 
+def test_the_bias_of_a_transposed_convolution_is_added_to_every_pixel() -> None:
+    y, weight, bias = make(2, 4, 3, 5), make(4, 3, 3, 3), make(3)
+    expected = conv_transpose2d(y, weight, stride=2) + bias[:, None, None]
+    torch.testing.assert_close(conv_transpose2d(y, weight, bias, stride=2), expected)
+
+
 def test_convolution_equals_the_sum_over_its_taps() -> None:
     x, weight = make(1, 2, 4, 5), make(3, 2, 2, 3)
     expected = torch.zeros(1, 3, 3, 3, dtype=torch.float64)
@@ -88,10 +94,10 @@ def test_first_and_second_derivatives_are_right(
 
 @pytest.mark.parametrize(("stride", "padding"), [(1, 1), (2, 0), (3, 1)])
 def test_first_and_second_derivatives_of_the_transposed_convolution_are_right(stride: int, padding: int) -> None:
-    def transposed(x: Tensor, weight: Tensor) -> Tensor:
-        return conv_transpose2d(x, weight, stride=stride, padding=padding)
+    def transposed(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return conv_transpose2d(x, weight, bias, stride=stride, padding=padding)
 
-    arguments = (make(2, 2, 3, 4), make(2, 3, 3, 3))
+    arguments = (make(2, 2, 3, 4), make(2, 3, 3, 3), make(3))
     assert gradcheck(transposed, arguments)
     assert gradgradcheck(transposed, arguments)
 

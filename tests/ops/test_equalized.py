@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import pytest
 import torch
@@ -129,6 +130,94 @@ def test_first_and_second_derivatives_are_right(up: int, down: int, k: int) -> N
 def test_first_and_second_derivatives_of_the_linear_layer_are_right() -> None:
     layer = with_random_bias(EqualizedLinear(3, 2, activate=True, lr_multiplier=0.5))
     x = torch.randn(2, 3).double().requires_grad_()
+
+    def run(x: Tensor, *_: Tensor) -> Tensor:
+        return layer(x)
+
+    assert gradcheck(run, (x, *layer.parameters()))
+    assert gradgradcheck(run, (x, *layer.parameters()))
+
+
+@pytest.mark.parametrize("activate", [False, True])
+@pytest.mark.parametrize("gain", [1.0, 0.25])
+def test_the_gains_multiply_the_result_or_the_weight_alone(gain: float, activate: bool) -> None:
+    """StyleGAN2: lrelu(W x + b) sqrt(2) gain; ProGAN and StyleGAN: lrelu(sqrt(2) gain W x + b)."""
+    x = torch.randn(4, 5).double()
+    full = gain * (math.sqrt(2) if activate else 1)
+    for bias_scaled in (True, False):
+        layer = with_random_bias(EqualizedLinear(5, 3, activate=activate, gain=gain, bias_scaled=bias_scaled))
+        y = x @ layer.weight.t() / math.sqrt(5) * full + layer.bias * (full if bias_scaled else 1)
+        torch.testing.assert_close(layer(x), F.leaky_relu(y, 0.2) if activate else y)
+        conv = with_random_bias(EqualizedConv2d(5, 3, 1, activate=activate, gain=gain, bias_scaled=bias_scaled))
+        weight, bias = conv.weight[:, :, 0, 0] / math.sqrt(5) * full, conv.bias * (full if bias_scaled else 1)
+        y = x @ weight.t() + bias
+        torch.testing.assert_close(conv(x[:, :, None, None])[..., 0, 0], F.leaky_relu(y, 0.2) if activate else y)
+
+
+def test_an_unscaled_bias_still_learns_at_the_multiplier_s_rate() -> None:
+    layer = with_random_bias(EqualizedLinear(5, 3, activate=True, lr_multiplier=0.01, bias_scaled=False))
+    torch.testing.assert_close(layer(torch.zeros(1, 5).double())[0], F.leaky_relu(layer.bias * 0.01, 0.2))
+
+
+@pytest.mark.parametrize("lr_multiplier", [1.0, 0.1])
+def test_without_equalization_the_weights_are_drawn_at_he_s_size_and_used_as_they_are(lr_multiplier: float) -> None:
+    linear = EqualizedLinear(256, 300, activate=True, gain=0.5, lr_multiplier=lr_multiplier, equalized=False)
+    assert linear.weight_gain == lr_multiplier
+    assert effective(linear).std().item() == pytest.approx(0.5 * math.sqrt(2 / 256), rel=0.02)
+    conv = EqualizedConv2d(32, 64, 3, equalized=False)
+    assert conv.weight_gain == 1
+    assert conv.weight.std().item() == pytest.approx(math.sqrt(2 / (32 * 9)), rel=0.02)
+
+
+def test_with_and_without_equalization_a_layer_has_the_same_result_for_the_same_effective_weight() -> None:
+    x = torch.randn(2, 3, 5, 4).double()
+    scaled, plain_layer = (with_random_bias(EqualizedConv2d(3, 4, 3, equalized=flag)) for flag in (True, False))
+    with torch.no_grad():
+        plain_layer.weight.copy_(scaled.weight * scaled.weight_gain)
+        plain_layer.bias.copy_(scaled.bias)
+    torch.testing.assert_close(plain_layer(x), scaled(x))
+
+
+def test_adam_moves_small_weights_by_a_larger_share_without_equalization() -> None:
+    """What ProGAN's Section 4.1 is about: the step is lr whatever the weight's size, so wide layers learn faster."""
+    layer = EqualizedLinear(400, 3, equalized=False)
+    before = layer.weight.detach().clone()
+    layer(torch.randn(8, 400)).square().sum().backward()
+    torch.optim.Adam(layer.parameters(), lr=0.001).step()
+    share = (layer.weight - before).abs().mean() / before.std()
+    assert share.item() == pytest.approx(0.001 * 20, rel=0.1)
+
+
+def blurred(x: Tensor) -> Tensor:
+    taps = torch.tensor([1.0, 2.0, 1.0], dtype=x.dtype) / 4
+    return F.conv2d(x, torch.outer(taps, taps).expand(x.shape[1], 1, 3, 3), padding=1, groups=x.shape[1])
+
+
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("resample", ["box", "blurred_box"])
+def test_box_resampling_repeats_pixels_up_and_averages_down(
+    resample: Literal["box", "blurred_box"], bias: bool, fused: bool
+) -> None:
+    x = torch.randn(2, 3, 4, 6).double()
+    blur = blurred if resample == "blurred_box" else torch.nn.Identity()
+    up = EqualizedConv2d(3, 4, 3, up=2, bias=bias, resample=resample, fused=fused).double()
+    down = EqualizedConv2d(3, 4, 3, down=2, bias=bias, resample=resample, fused=fused).double()
+    doubled = blur(F.conv2d(F.interpolate(x, scale_factor=2.0), up.weight / math.sqrt(27), padding=1))
+    halved = F.avg_pool2d(F.conv2d(blur(x), down.weight / math.sqrt(27), padding=1), 2)
+    for layer, y in ((up, doubled), (down, halved)):
+        b = nn.init.normal_(layer.bias)[:, None, None] if layer.bias is not None else 0.0
+        torch.testing.assert_close(layer(x), plain.leaky_relu(y + b))
+        assert "kernel" not in dict(layer.named_buffers())
+
+
+@pytest.mark.parametrize("resample", ["box", "blurred_box"])
+@pytest.mark.parametrize(("up", "down"), [(2, 1), (1, 2)])
+def test_first_and_second_derivatives_of_box_resampling_layers_are_right(
+    up: int, down: int, resample: Literal["box", "blurred_box"]
+) -> None:
+    layer = with_random_bias(EqualizedConv2d(2, 2, 3, up=up, down=down, resample=resample, bias_scaled=False))
+    x = torch.randn(1, 2, 4, 2).double().requires_grad_()
 
     def run(x: Tensor, *_: Tensor) -> Tensor:
         return layer(x)

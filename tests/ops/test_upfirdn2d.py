@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
-from limner.ops.upfirdn2d import downsample2d, setup_filter, upfirdn2d, upsample2d
+from limner.ops.upfirdn2d import blur2d, downsample2d, setup_filter, upfirdn2d, upsample2d
 from ops import plain
 
 # (height, width, taps, up, down, (left, right, top, bottom)): odd sides, cropping, a rest under `down`
@@ -112,6 +112,16 @@ def test_resampling_keeps_a_constant_inside_and_darkens_towards_the_zeros_outsid
     torch.testing.assert_close(down[:, :, 1:-1, 1:-1], torch.ones(1, 1, 1, 1))
     assert up[0, 0, 0, 0].item() == pytest.approx((3 / 4) ** 2)
     assert down[0, 0, 0, 0].item() == pytest.approx((7 / 8) ** 2)
+
+
+def test_the_blur_keeps_the_size_and_sees_zeros_beyond_the_edges() -> None:
+    point = torch.zeros(1, 1, 3, 5)
+    point[0, 0, 1, 4] = 16
+    expected = torch.zeros(1, 1, 3, 5)
+    expected[0, 0, :, 3:] = torch.tensor([[1.0, 2.0], [2.0, 4.0], [1.0, 2.0]])
+    torch.testing.assert_close(blur2d(point, setup_filter((1, 2, 1))), expected)
+    x, kernel = torch.randn(2, 3, 6, 7), kernel_of(5)
+    torch.testing.assert_close(blur2d(x, kernel), plain.upfirdn2d(x, kernel, 1, 1, (2, 2, 2, 2)))
 
 
 def test_downsampling_is_a_quarter_of_the_adjoint_of_upsampling() -> None:
