@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -56,13 +55,9 @@ def known() -> tuple[str, ...]:
 @cache
 def _all() -> tuple[Metric, ...]:
     """Return the metrics whose networks this version has, sorted by name."""
-    modules = [registry.get("metrics", file) for file in registry.names("metrics")]
-    found = [metric for module in modules for metric in getattr(module, "METRICS", {}).values()]
-    return tuple(sorted((m for m in found if all(map(_has_network, m.networks() - {""}))), key=lambda m: m.name))
-
-
-def _has_network(name: str) -> bool:
-    return importlib.util.find_spec(f"limner.features.{name}") is not None
+    networks = {"", *registry.names("features")}
+    found = [metric for file in registry.names("metrics") for metric in registry.get("metrics", file).METRICS.values()]
+    return tuple(sorted((m for m in found if m.networks() <= networks), key=lambda m: m.name))
 
 
 def evaluate(

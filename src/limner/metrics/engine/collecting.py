@@ -7,6 +7,7 @@ picture is made or read once and goes once through each network, for all statist
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from limner.metrics.engine.sources import PictureSource
 
 BATCH = 32
 """Pictures made, read and looked at together, where nothing else is asked for."""
+READERS = 3
+"""Threads that read pictures of a data set, and blocks that are read ahead."""
 LATENT_SHARE = 4
 """Statistics of latents take a batch divided by this at a time: they make several pictures each and keep floats."""
 
@@ -112,20 +115,19 @@ def _look(source: PictureSource, seen: dict[Statistic, Accumulator], networks: N
 
 
 def _read_ahead(source: PictureSource, blocks: Sequence[tuple[int, int]]) -> Iterator[Tensor]:
-    """Yield the pictures of blocks; those of a data set are read while the block before them is looked at."""
+    """Yield the pictures of blocks; those of a data set are read while the blocks before them are looked at."""
     if source.size is None:
         for block in blocks:
             yield source.pictures(range(*block))
         return
-    with ThreadPoolExecutor(1) as reader:
-        coming: Future[Tensor] | None = None
+    with ThreadPoolExecutor(READERS) as readers:
+        coming: deque[Future[Tensor]] = deque()
         for block in blocks:
-            following = reader.submit(source.pictures, range(*block))
-            if coming is not None:
-                yield coming.result()
-            coming = following
-        if coming is not None:
-            yield coming.result()
+            coming.append(readers.submit(source.pictures, range(*block)))
+            if len(coming) > READERS:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
 
 
 def _follow(statistic: Statistic, accumulator: Accumulator, team: Team) -> None:
