@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -135,19 +136,18 @@ def _generator(file: ForeignFile, network: Any, notes: list[str]) -> Generator:
     pairs = layouts.generator_pairs(layout, doublings, layouts.num_mapping_layers(layout, foreign))
     lod = max((float(foreign[name]) for name in LODS if name in foreign and foreign[name].numel() == 1), default=0.0)
     growing = any("_lod" in name for name in foreign)
-    tensors = _renamed(foreign, pairs, file.path)
+    tensors: Mapping[str, Tensor] = Renamed(foreign, pairs, file.path)
     recorded = inference.recorded_settings(layout, network.settings)
     config = inference.generator_config(tensors, recorded, doublings=doublings, growing=growing, path=file.path)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # for the noise maps of a file that has none
         G = Generator(config)
+    missing = {name: tensor for name, tensor in G.state_dict().items() if name == "w_avg" and name not in tensors}
     if not any(name.endswith("noise_const") for name in tensors) and config.use_noise:
         notes.append("the file has no noise maps: fixed random ones were drawn")
-        tensors |= {name: t.clone() for name, t in G.state_dict().items() if name.endswith("noise_const")}
-    has_average = "w_avg" in tensors
-    tensors.setdefault("w_avg", torch.zeros(config.w_dim))
-    _load(G, tensors, file.path)
-    if not has_average:
+        missing |= {name: tensor for name, tensor in G.state_dict().items() if name.endswith("noise_const")}
+    _load(G, tensors, file.path, missing)
+    if "w_avg" in missing:
         notes.append(f"the file has no average of w: it was taken over {NUM_W:,} latents")
         G.w_avg.copy_(_average_w(G))
     if growing:
@@ -165,7 +165,7 @@ def _discriminator(
         return None
     doublings = layouts.discriminator_doublings(layout, foreign)
     pairs = layouts.discriminator_pairs(layout, doublings, layouts.num_mapping_layers(layout, foreign))
-    tensors = _renamed(foreign, pairs, file.path)
+    tensors = Renamed(foreign, pairs, file.path)
     config = inference.discriminator_config(
         tensors,
         inference.recorded_settings(layout, network.settings),
@@ -180,33 +180,45 @@ def _discriminator(
     return D.eval().requires_grad_(False)
 
 
-def _renamed(foreign: Mapping[str, Tensor], pairs: Iterable[layouts.Pair], path: str) -> dict[str, Tensor]:
-    """Return tensors under our names and in our layout, single precision.
+class Renamed(Mapping[str, Tensor]):
+    """Foreign tensors under our names, in our layout and in single precision, each made when it is asked for.
+
+    Args:
+        foreign: name in the file -> tensor, copied out of the file on access.
+        pairs: every tensor such a network may have.
+        path: of the file, for messages.
 
     Raises:
-        CheckpointError: one has too many or too few sides, or is of no known use.
+        CheckpointError: a tensor of no known use; on access, one of a shape or type no such network has.
     """
-    left, found = set(foreign), dict[str, Tensor]()
-    for ours, theirs, transform in pairs:
-        if theirs not in left:
-            continue
-        left.remove(theirs)
-        tensor = foreign[theirs]
+
+    def __init__(self, foreign: Mapping[str, Tensor], pairs: Iterable[layouts.Pair], path: str) -> None:
+        self._foreign, self._path = foreign, path
+        self._places = {ours: (theirs, transform) for ours, theirs, transform in pairs if theirs in foreign}
+        for name in sorted(set(foreign) - {theirs for theirs, _ in self._places.values()}):
+            if FILTER.fullmatch(name):
+                _check_filter(name, foreign[name], path)
+            elif name not in (*UNUSED, *LODS):
+                raise CheckpointError(
+                    f"'{path}': got tensor {name[:80]!a} of shape {list(foreign[name].shape)}, which no StyleGAN2 "
+                    "network here has; the file is of a changed network: use the program it comes from"
+                )
+
+    def __getitem__(self, name: str) -> Tensor:
+        theirs, transform = self._places[name]
+        tensor = self._foreign[theirs]
         if not transform.fits(tensor.shape) or not tensor.is_floating_point():
             raise CheckpointError(
-                f"'{path}': tensor '{theirs}' has shape {list(tensor.shape)} and type {tensor.dtype}, which is not "
-                "that of a StyleGAN2 network; the file is of another program"
+                f"'{self._path}': tensor '{theirs}' has shape {list(tensor.shape)} and type {tensor.dtype}, which is "
+                "not that of a StyleGAN2 network; the file is of another program"
             )
-        found[ours] = transform.read(tensor).to(torch.float32).contiguous()
-    for name in sorted(left):
-        if FILTER.fullmatch(name):
-            _check_filter(name, foreign[name], path)
-        elif name not in (*UNUSED, *LODS):
-            raise CheckpointError(
-                f"'{path}': got tensor {name[:80]!a} of shape {list(foreign[name].shape)}, which no StyleGAN2 "
-                "network here has; the file is of a changed network: use the program it comes from"
-            )
-    return found
+        return transform.read(tensor).to(torch.float32)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 def _check_filter(name: str, tensor: Tensor, path: str) -> None:
@@ -219,18 +231,22 @@ def _check_filter(name: str, tensor: Tensor, path: str) -> None:
         )
 
 
-def _load(module: nn.Module, tensors: Mapping[str, Tensor], path: str) -> None:
-    """Copy tensors into a network, strictly by name and shape."""
+@torch.no_grad()
+def _load(
+    module: nn.Module, tensors: Mapping[str, Tensor], path: str, missing: Mapping[str, Tensor] = MappingProxyType({})
+) -> None:
+    """Copy tensors, and those that are known to be missing, into a network one by one, strictly by name and shape."""
     expected = module.state_dict()
-    for name in (*expected, *tensors):
-        got = list(tensors[name].shape) if name in tensors else "nothing"
+    for name in dict.fromkeys((*expected, *tensors)):
+        tensor = tensors.get(name, missing.get(name))
+        got = "nothing" if tensor is None else list(tensor.shape)
         wanted = list(expected[name].shape) if name in expected else "nothing"
-        if got != wanted:
+        if tensor is None or got != wanted:
             raise CheckpointError(
                 f"'{path}': got {got} for what is '{name}' here, expected {wanted}; the file is of a changed network "
                 "or incomplete"
             )
-    module.load_state_dict(dict(tensors))
+        expected[name].copy_(tensor)
 
 
 @torch.no_grad()
