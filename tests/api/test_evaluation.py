@@ -15,7 +15,7 @@ from PIL import Image
 from conftest import tiny_config, write_pictures, write_run
 from limner import registry
 from limner.api import evaluation
-from limner.api.evaluation import evaluate, gatherer, metric_names, write_results
+from limner.api.evaluation import evaluate, gatherer, metric_names, nearest, write_results
 from limner.errors import CheckpointError, ConfigError, DataError, LimnerError, WeightsError
 from limner.features.base import RANDOM, FeatureNetwork
 from limner.metrics import runner
@@ -202,6 +202,20 @@ def test_a_control_measures_the_real_pictures(picture_folder: Path, tiny_run: Pa
     assert evaluate(tiny_run, picture_folder, ["fid10_full"], control=True, device="cpu") == []
     with pytest.raises(ConfigError, match="a control takes real pictures"):
         evaluate(tiny_run, metrics=["msssim_10"], control=True, device="cpu")
+
+
+def test_copies_are_shown_beside_what_they_copy(picture_folder: Path, tmp_path: Path) -> None:
+    copies = write_pictures(tmp_path / "copies", 3)  # the first pictures of the same random stream
+    path = nearest(copies, tmp_path / "sheet.png", picture_folder, num=3, rows=2, device="cpu")
+    with Image.open(path) as sheet:
+        assert sheet.size == (6 * 18 - 2, 2 * 18 - 2)
+        pixels = np.asarray(sheet)
+    for top in (0, 18):
+        assert np.array_equal(pixels[top : top + 16, :16], pixels[top : top + 16, 18:34])
+    with pytest.raises(ConfigError, match="got 0 rows"):
+        nearest(copies, path, picture_folder, rows=0, device="cpu")
+    with pytest.raises(ConfigError, match="real pictures are searched, got none"):
+        nearest(copies, path, device="cpu")
 
 
 def test_results_are_written_with_what_decided_them(picture_folder: Path, tmp_path: Path) -> None:

@@ -81,6 +81,16 @@ def test_a_control_is_measured_or_said_to_be_impossible(command: Command, tiny_r
     assert answer.out.startswith("nothing to measure: the real pictures do not make two sets")
 
 
+def test_a_sheet_of_copies_is_written_on_demand(
+    command: Command, tiny_run: Path, picture_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(evaluation, "nearest", lambda *args, **options: asked.append((*args, options["num"])))
+    words = ("--data", picture_folder, "--metrics", "swd", "--num", 10, "--nearest", tmp_path / "copies.png")
+    assert command("evaluate", tiny_run, *words).code == 0
+    assert asked == [(str(tiny_run), str(tmp_path / "copies.png"), str(picture_folder), 10)]
+
+
 def test_quiet_prints_nothing(command: Command, tiny_run: Path, picture_folder: Path) -> None:
     answer = command("evaluate", tiny_run, "--data", picture_folder, "--metrics", "swd10", "-q")
     assert (answer.code, answer.out, answer.err) == (0, "", "")

@@ -11,7 +11,14 @@ from scipy.spatial.distance import cdist
 
 from limner.errors import ConfigError
 from limner.metrics import neighbours
-from limner.metrics.neighbours import METRICS, nearest_neighbours, neighbour_radii, neighbour_shares, squared_distances
+from limner.metrics.neighbours import (
+    METRICS,
+    nearest_copies,
+    nearest_neighbours,
+    neighbour_radii,
+    neighbour_shares,
+    squared_distances,
+)
 
 
 def points(count, dim=8, seed=0, shift=0.0):
@@ -149,3 +156,14 @@ def test_authenticity_is_its_definition():
     distance, index = nearest_neighbours(y, x)
     np.testing.assert_array_equal(index, nearest)
     np.testing.assert_allclose(distance.sqrt(), yx.min(1))
+
+
+def test_the_most_suspicious_pictures_come_first_with_their_nearest_real_ones():
+    x, y = points(60), points(20, seed=1)
+    y[7], y[3] = x[11] + 1e-4, x[5] + 1e-2
+    chosen, beside = nearest_copies(x, y, 3, 4)
+    assert chosen[:2] == [7, 3]
+    assert [row[0] for row in beside[:2]] == [11, 5]
+    distances = cdist(y[7:8].double(), x.double())[0]
+    assert beside[0] == np.argsort(distances)[:4].tolist()
+    assert len(nearest_copies(x, y, 100, 100)[1][0]) == 60

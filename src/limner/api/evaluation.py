@@ -16,7 +16,9 @@ from limner.api.summaries import is_checkpoint
 from limner.checkpoints.io import load_config, load_generator
 from limner.config import Resolution
 from limner.data import Dataset, open_dataset
+from limner.data.decode import to_picture
 from limner.errors import ConfigError, LimnerError
+from limner.images import grid, save_png
 from limner.metrics import runner
 from limner.metrics.base import Result, State
 from limner.metrics.engine.cache import default_folder
@@ -28,6 +30,8 @@ from limner.papers.base import Generator
 from limner.runtime import atomic_file, expand, select_device
 from limner.training import distributed
 
+NEIGHBOURS = 5
+"""Real pictures beside each on a sheet of `nearest`."""
 DEFAULT_METRICS = ("fd_lite0_5k", "kd_lite0_5k", "pr_lite0_5k")
 """What is measured where nothing is asked for: needs no download."""
 
@@ -106,6 +110,61 @@ def evaluate(
             if stats_out is not None:
                 _write_stats(expand(stats_out), metrics, num, sets.real, shared)
             return results
+
+
+def nearest(
+    target: str | Path,
+    out: str | Path,
+    data: str | Path | None = None,
+    *,
+    num: int = 1000,
+    rows: int = 10,
+    cache: str | Path | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    batch: int = BATCH,
+) -> Path:
+    """Show the pictures that are most like copies: a sheet of each, on the left, beside its nearest real ones.
+
+    Pictures are near in the features of EfficientNet-Lite0, for how near real pictures are to one another there.
+
+    Args:
+        target: as for `evaluate`, like the others not named here.
+        out: .png to write.
+        data: as for `evaluate`.
+        num: pictures that are looked at.
+        rows: pictures that are shown.
+        cache: as for `evaluate`.
+        device: as for `evaluate`.
+        seed: as for `evaluate`.
+        batch: as for `evaluate`.
+
+    Returns:
+        The file.
+
+    Raises:
+        ConfigError: no real pictures, or `rows` less than 1.
+        LimnerError: what `evaluate` raises, or the file cannot be written.
+    """
+    if rows < 1:
+        raise ConfigError(f"nearest: got {rows} rows, expected at least 1")
+    place = select_device(device)
+    folder = default_folder() if cache is None else expand(cache)
+    with _Sets(target, data, place, seed, mirror=False, is_reference_needed=True) as sets:
+        if sets.real is None:
+            raise ConfigError("nearest: real pictures are searched, got none; name them with --data")
+        found = runner.nearest(
+            sets.generated,
+            sets.real,
+            networks=Networks(place),
+            num=num,
+            rows=rows,
+            columns=NEIGHBOURS,
+            cache=folder,
+            team=Team(batch=batch),
+        )
+    pictures = [to_picture(pixels.numpy()) for row in found for pixels in row]
+    return save_png(grid(pictures, columns=len(found[0]), pad=2), expand(out))
 
 
 def metric_names() -> tuple[str, ...]:

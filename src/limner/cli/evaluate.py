@@ -26,6 +26,7 @@ def evaluate(
     mirror: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     control: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     stats_out: str | None = None,
+    nearest: str | None = None,
     weights: Annotated[tuple[str, ...], Parameter(negative="", show_default=False)] = (),
     batch: int = 32,
     seed: int = 0,
@@ -54,19 +55,19 @@ def evaluate(
         mirror: take the real pictures mirrored, too
         control: measure the real pictures against each other instead: what a perfect generator would score
         stats_out: write mean and covariance of the real pictures to this .npz, for other tools and for --data
+        nearest: sheet to write, .png: pictures that are most like copies, each beside its nearest real ones
         weights: weight file of a feature network, such as inception=FILE; may be repeated
         batch: pictures at a time
         seed: seed of latents and of the order of pictures
     """
     from limner import api
-    from limner.api.evaluation import evaluate as measure
-    from limner.api.evaluation import write_results
+    from limner.api import evaluation
 
     is_first = api.is_first_process()
     quiet = quiet or not is_first
     notice(api.setup(), quiet)
     with progress_bar("pictures", quiet) as progress:
-        results = measure(
+        results = evaluation.evaluate(
             target,
             data,
             [name.strip() for name in metrics.split(",") if name.strip()],
@@ -86,7 +87,10 @@ def evaluate(
     for warning in dict.fromkeys(warning for result in results for warning in result.warnings):
         notice(f"limner: note: {warning}", quiet)
     if json is not None:
-        write_results(results, json, command_line())
+        evaluation.write_results(results, json, command_line())
+    if nearest is not None:
+        most = {} if num is None else {"num": num}
+        evaluation.nearest(target, nearest, data, cache=cache, device=device, seed=seed, batch=batch, **most)
     if not quiet:
         print("\n".join(table(results)))
 

@@ -117,6 +117,27 @@ def nearest_neighbours(points: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cat([f.values for f in found]), torch.cat([f.indices for f in found])
 
 
+def nearest_copies(x: Tensor, y: Tensor, num: int, k: int) -> tuple[list[int], list[list[int]]]:
+    """Return the `num` points of y that come nearest to x, for how near points of x are to one another there.
+
+    Args:
+        x: reference features [n, D].
+        y: measured features [m, D].
+        num: how many of y.
+        k: how many neighbours to give for each.
+
+    Returns:
+        Their numbers, most suspicious first, and for each the numbers of its k nearest in x.
+    """
+    own = neighbour_radii(x, 1)  # [n]
+    distance, nearest = nearest_neighbours(y, x)
+    suspicion = distance / own[nearest].clamp(min=torch.finfo(torch.float64).tiny)
+    chosen = suspicion.argsort(stable=True)[:num]  # [<= num]
+    k = min(k, len(x))
+    found = [distances.topk(k, largest=False).indices for _, distances in squared_distances(y[chosen], x)]
+    return chosen.tolist(), torch.cat(found).tolist()
+
+
 def squared_distances(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Yield blocks of rows of x [n, D], and their squared distances [b, m] to all of y [m, D]; float64."""
     lengths = torch.cat([part.double().square().sum(1) for part in y.split(BLOCK_COLUMNS)])  # [m]

@@ -20,6 +20,7 @@ from limner.metrics.engine.collecting import Progress, Team, num_steps
 from limner.metrics.engine.networks import Networks
 from limner.metrics.engine.sources import DatasetPictures, GeneratorPictures, PictureSource
 from limner.metrics.engine.statistics import Moments, mean_and_covariance
+from limner.metrics.neighbours import nearest_copies
 
 if TYPE_CHECKING:
     from limner.data.base import Dataset
@@ -146,6 +147,40 @@ def reference_moments(
     (statistic,) = _bound(find(name, num), real.size).real_statistics()
     states = collect_kept(real, [statistic], networks, team or Team(), cache)
     return mean_and_covariance(states[statistic], 1)
+
+
+def nearest(
+    generated: PictureSource,
+    real: PictureSource,
+    *,
+    networks: Networks,
+    num: int,
+    rows: int,
+    columns: int,
+    cache: Path | None = None,
+    team: Team | None = None,
+) -> list[list[Tensor]]:
+    """Return the measured pictures that are most like copies, each with its nearest real ones.
+
+    Args:
+        generated: what is measured.
+        real: the reference; all of it is searched.
+        networks: for EfficientNet-Lite0, in whose features pictures are near.
+        num: pictures that are looked at.
+        rows: pictures returned, the most suspicious first.
+        columns: real pictures beside each.
+        cache: as for `evaluate`.
+        team: as for `evaluate`.
+
+    Returns:
+        Rows of pictures [C, H, W] uint8: the measured one, then real ones, nearest first.
+    """
+    metric = _bound(_asked(find("auth_lite0", num), generated), real.size)
+    (of_real,), (of_generated,) = metric.real_statistics(), metric.generated_statistics()
+    x = collect_kept(real, [of_real], networks, team or Team(), cache)[of_real]["rows"]
+    y = collect_kept(generated, [of_generated], networks, team or Team(), cache)[of_generated]["rows"]
+    chosen, neighbours = nearest_copies(x, y, rows, columns)
+    return [[generated.pictures([i])[0], *real.pictures(beside)] for i, beside in zip(chosen, neighbours, strict=True)]
 
 
 def _least_real(metric: Metric) -> int:
