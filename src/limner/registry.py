@@ -15,12 +15,13 @@ from limner.errors import ConfigError, closest
 FOLDERS = {
     "papers": "limner.papers",
     "losses": "limner.losses",
+    "features": "limner.features",
     "metrics": "limner.metrics",
     "callbacks": "limner.training.callbacks",
 }
 """Kind of part -> package whose modules are the parts."""
 
-NOT_PARTS = {"base", "runner"}
+NOT_PARTS = {"base", "runner", "engine", "adversarial", "weights", "download", "graph", "resize", "vit"}
 """Modules of those packages that hold contracts and machinery, not parts."""
 
 

@@ -1,8 +1,15 @@
-"""The verbs that people, the command line and the studio use: train, generate, mix, interpolate, prepare, info."""
+"""The verbs that people, the command line and the studio use.
+
+train, generate, mix, interpolate, evaluate, figures, ladder, convert, prepare, info.
+"""
 
 from limner.api.catalog import find_preset, presets
+from limner.api.conversion import Converted, convert
+from limner.api.evaluation import evaluate
+from limner.api.figures import FigureSet, draw_figures
 from limner.api.forecast import forecast
 from limner.api.generation import generate, load, parse_label
+from limner.api.ladder import LadderRequest, climb, find_ladder, ladders, plan_rungs, write_ladder
 from limner.api.mixing import Mixture, mix
 from limner.api.runs import DEFAULT_PRESET, Plan, RunRequest, configure
 from limner.api.summaries import info
@@ -13,13 +20,21 @@ from limner.runtime import setup
 
 __all__ = [
     "DEFAULT_PRESET",
+    "Converted",
+    "FigureSet",
+    "LadderRequest",
     "Mixture",
     "Outcome",
     "Plan",
     "PrepareConfig",
     "PrepareSummary",
     "RunRequest",
+    "climb",
     "configure",
+    "convert",
+    "draw_figures",
+    "evaluate",
+    "find_ladder",
     "find_preset",
     "forecast",
     "generate",
@@ -27,14 +42,17 @@ __all__ = [
     "interpolate",
     "is_first_process",
     "is_run",
+    "ladders",
     "load",
     "mix",
     "new_run_folder",
     "num_processes",
     "outcome",
     "parse_label",
+    "plan_rungs",
     "prepare",
     "presets",
     "setup",
     "train",
+    "write_ladder",
 ]

@@ -24,6 +24,10 @@ VERBS = {
     "interpolate": ("interpolate", "gen-video"),
     "prepare": ("prepare",),
     "dataset_tool": ("dataset-tool",),
+    "convert": ("convert",),
+    "evaluate": ("evaluate", "calc-metrics"),
+    "ladder": ("ladder",),
+    "figures": ("figures",),
     "info": ("info",),
     "presets": ("presets",),
 }

@@ -46,3 +46,18 @@ def parse_resolution(text: str | None) -> Resolution | None:
     if len(sides) > 2 or not all(side.isascii() and side.isdigit() for side in sides):
         raise ConfigError(f"resolution: got '{text}', expected a side such as 64, or height x width such as 64x48")
     return int(sides[0]), int(sides[-1])
+
+
+def parse_settings(flag: str, texts: tuple[str, ...]) -> dict[str, str]:
+    """Read the `path=value` texts of a flag.
+
+    Raises:
+        ConfigError: one has no `=`.
+    """
+    settings = {}
+    for text in texts:
+        path, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"{flag}: got '{text}', expected path=value such as objective.r1_gamma=20")
+        settings[path.strip()] = value.strip()
+    return settings

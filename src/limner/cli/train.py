@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Group, Parameter
 
 from limner.cli.console import command_line, notice
-from limner.cli.options import Device, Quiet, parse_resolution
+from limner.cli.options import Device, Quiet, parse_resolution, parse_settings
 from limner.config import RunConfig, to_yaml
 from limner.errors import ConfigError
 
@@ -165,7 +165,7 @@ def train(options: Annotated[TrainOptions, Parameter(name="*")] = TrainOptions()
             batch=options.batch,
             num_processes=num_processes,
             files=tuple(Path(file) for file in options.config),
-            settings={**_flag_settings(options), **_set_settings(options.set)},
+            settings={**_flag_settings(options), **parse_settings("--set", options.set)},
             run_dir=None if out is None else Path(out),
             init_from=None if init_from is None else Path(init_from),
         )
@@ -239,21 +239,6 @@ def _flag_settings(options: TrainOptions) -> dict[str, Any]:
         names = [name.strip() for name in options.metrics.split(",")]
         given["callbacks.metrics"] = [name for name in names if name not in ("", "none")]
     return given
-
-
-def _set_settings(texts: tuple[str, ...]) -> dict[str, str]:
-    """Read `path=value` texts.
-
-    Raises:
-        ConfigError: one has no `=`.
-    """
-    settings = {}
-    for text in texts:
-        path, equals, value = text.partition("=")
-        if not equals:
-            raise ConfigError(f"--set: got '{text}', expected path=value such as objective.r1_gamma=20")
-        settings[path.strip()] = value.strip()
-    return settings
 
 
 def _data_name(path: str) -> str:

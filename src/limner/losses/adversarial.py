@@ -6,8 +6,9 @@ Each loss is a module of this folder with `generator_loss(fake_logits, real_logi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 from torch import Tensor
@@ -57,6 +58,20 @@ class Adversarial:
     def uses_real_logits(self) -> bool:
         """Whether the generator's loss needs the logits of real pictures."""
         return bool(MODULES[self.loss].USES_REAL_LOGITS)
+
+    def at(self, lod: float) -> Adversarial:
+        """Return the penalties for pictures of a level of detail (see `ops.growing`), as they are at full size.
+
+        Official training shows D pictures scaled up by 2^L, which D averages down again: each of the 4^L copies of a
+        pixel has a 4^L-th of its derivative, so the norm of the gradient is a 2^L-th.
+        """
+        scale = 2.0 ** math.floor(lod)
+        return replace(
+            self,
+            r1_gamma=self.r1_gamma / scale**2,
+            r2_gamma=self.r2_gamma / scale**2,
+            gp_target=self.gp_target * scale,
+        )
 
     def generator_loss(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         """Return the loss of G, [].

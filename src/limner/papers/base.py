@@ -142,7 +142,7 @@ class Generator(nn.Module, ABC):
     img_channels: int
     w_avg: Tensor
     lod: float = 0.0
-    """Level of detail the weights are trained to, which `synthesis` takes by default; above 0 while a run still grows."""
+    """Level of detail the weights are trained to, taken by `synthesis` by default; above 0 while a run still grows."""
 
     @abstractmethod
     def mapping(

@@ -227,7 +227,10 @@ LABELS = torch.eye(3)[[0, 1, 2, 1, 0]].double()
 def test_the_gradient_of_d_on_real_networks_equals_torch_s_own(
     make_g: Callable[..., Generator], make_d: Callable[..., Discriminator], lod: float
 ) -> None:
-    """WGAN-GP with drift and classes through every layer, against the plain network and plain autograd."""
+    """WGAN-GP with drift and classes through every layer, against the plain network and plain autograd.
+
+    The gradient is penalised with respect to the picture at full size, which D averages down.
+    """
     G, D = make_g(c_dim=3), make_d(c_dim=3)
     objective = Objective(ObjectiveConfig(gp_target=2.0), G, D, ObjectiveContext()).double()
     side = 16 >> int(lod)
@@ -240,8 +243,10 @@ def test_the_gradient_of_d_on_real_networks_equals_torch_s_own(
     assert wanted is not None
     fakes = G.synthesis_network(G.mapping(draws.randn(6), wanted), lod).detach()
     share = draws.rand()[:, None, None, None]
-    between = (share * images + (1 - share) * fakes).requires_grad_()
-    real, fake, middle = (plain_outputs(D, parameters, x, lod) for x in (images, fakes, between))
+    factor = 16 // side
+    between = (share * images + (1 - share) * fakes).repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+    between.requires_grad_()
+    real, fake, middle = (plain_outputs(D, parameters, x, lod) for x in (images, fakes, F.avg_pool2d(between, factor)))
     (inner,) = torch.autograd.grad(middle[:, 0].sum(), between, create_graph=True)
     expected = fake[:, 0].mean() - real[:, 0].mean() + 0.001 * real[:, 0].square().mean()
     expected = expected + 10 * ((inner.flatten(1).norm(dim=1) - 2) ** 2).mean() / 4

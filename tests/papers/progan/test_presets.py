@@ -84,6 +84,7 @@ def build(name: str, resolution: int | None = None, **request: Any) -> RunConfig
 def test_the_room_has_the_presets_it_names() -> None:
     assert list(PRESETS) == [
         *PUBLISHED,
+        "stylegan-config-a",
         *(f"progan-{row}" for row in ("a", "b", "c", "d", "e-star", "e", "f", "g", "h")),
         "progan-tiny",
     ]

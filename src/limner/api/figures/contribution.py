@@ -60,7 +60,7 @@ def parts(generator: Generator, ws: Tensor) -> list[Tensor]:
     found = blocks(generator)
     torgbs = {name: module for name, block in found.items() for key, module in block.named_children() if key == "torgb"}
     with recorded(torgbs) as outputs:
-        generator.synthesis(ws, lod=math.ceil(generator.lod))
+        generator.synthesis(ws, lod=float(math.ceil(generator.lod)))
     added = list(outputs)
     for index, name in enumerate(added):
         for finer in added[index + 1 :]:

@@ -23,6 +23,8 @@ CAPTION = (
 )
 
 NUM_SEEDS = 4
+FLAT = 0.999
+"""Least over largest norm from which a map counts as flat."""
 OTHERS = ("torgb", "skip")
 """Modules of a block that make no features."""
 
@@ -39,6 +41,8 @@ def draw(context: FigureContext) -> list[Path] | str:
         with recorded(modules) as outputs:
             cells.append(context.picture(ws))
         maps.append({name: norms(output) for name, output in outputs.items() if output.ndim == 4})
+    if all(float(values.min()) >= FLAT * float(values.max()) for found in maps for values in found.values()):
+        return "pixelwise normalization gives every pixel of a layer the same norm, so there is nothing to see"
     peaks = {name: sum(peak_over_median(found[name]) for found in maps) / len(maps) for name in maps[0]}
     width, height = context.cell
     table = [cells, *([grey(_shown(found[name], height, width)) for found in maps] for name in peaks)]

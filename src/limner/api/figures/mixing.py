@@ -43,7 +43,10 @@ def _matrix(context: FigureContext) -> Path:
     for kind, target in zip(kinds, targets, strict=True):
         mixtures = [context.picture(mixed(target, source, groups[kind])) for source in sources]
         cells.append([context.picture(target), *mixtures])
-    rows = ["", *(f"{kind}\nlayers {groups[kind][0]}-{groups[kind][-1]}" for kind in kinds)]
+    rows = [""]
+    for kind, seed in zip(kinds, seeds[NUM_SOURCES:], strict=True):
+        first, last = groups[kind][0], groups[kind][-1]
+        rows.append(f"{kind}\nlayers {first}-{last}\nseed {seed}")
     columns = ["", *(f"seed {seed}" for seed in seeds[:NUM_SOURCES])]
     return context.save_table("mixing", cells, rows=rows, columns=columns)
 

@@ -24,7 +24,7 @@ TITLE = "Deviation over noise"
 SOURCE = "StyleGAN paper, Figure 4"
 CAPTION = (
     "The same w with different noise: only stochastic detail such as hair should change, so the map of standard "
-    "deviations is bright there and dark on what makes the identity."
+    "deviations (mean and maximum in levels of 255) is bright there and dark on what makes the identity."
 )
 
 NUM_SEEDS = 2
@@ -51,7 +51,7 @@ def draw(context: FigureContext) -> list[Path] | str:
         stored = _with_frame(context.picture(context.ws(seed)), box)
         cells.append([stored, *(picture.crop(box) for picture in pictures), grey(values * factor)])
         mean, most = (127.5 * float(value) for value in (values.mean(), values.max()))
-        captions.append([f"seed {seed}", *[""] * len(pictures), f"mean {mean:.2g}, max {most:.2g} of 255"])
+        captions.append([f"seed {seed}", *[""] * len(pictures), f"mean {mean:.2g}, max {most:.2g}"])
     columns = ["picture", *(f"crop, noise {number}" for number in range(NUM_CROPS)), f"deviation x {factor}"]
     return [context.save_table("noise-deviation", cells, columns=columns, captions=captions)]
 

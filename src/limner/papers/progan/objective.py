@@ -111,7 +111,7 @@ class Objective(base.Objective):
             return logits
 
         mix = draws.rand() if self.config.gp_weight else None
-        loss, statistics = self.adversarial.discriminator_terms(logits_of, reals, fakes, mix)
+        loss, statistics = self.adversarial.at(batch.lod).discriminator_terms(logits_of, reals, fakes, mix)
         if batch.c is not None and c is not None:
             real, fake = class_loss(class_logits[0], batch.c), class_loss(class_logits[1], c)
             loss = loss + self.config.class_weight * (real + fake)

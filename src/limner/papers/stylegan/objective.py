@@ -60,21 +60,17 @@ class ObjectiveConfig:
         weights = dict.fromkeys(("r1_gamma", "r2_gamma", "gp_weight", "drift"), ">= 0")
         limits = {"gp_target": "> 0", "style_mixing_prob": ">= 0, <= 1", "max_latents": ">= 2", "r1_interval": ">= 1"}
         check_limits(self, "objective", **weights, **limits)
-        self.adversarial(0.0)
+        _ = self.adversarial  # checks the loss
 
-    def adversarial(self, lod: float) -> Adversarial:
-        """Return the loss, with the penalties of every step as they are at a level of detail.
-
-        A picture scaled up by 2^L and averaged down again is itself, and each of the 4^L copies of a pixel has a 4^L-th
-        of its derivative: at full size the norm of the gradient is a 2^L-th.
-        """
-        scale = 2.0 ** math.floor(lod)
+    @property
+    def adversarial(self) -> Adversarial:
+        """The loss, with the penalties of every step."""
         return Adversarial(
             loss=self.loss,
-            r1_gamma=self.r1_gamma / scale**2 if self.r1_interval == 1 else 0.0,
-            r2_gamma=self.r2_gamma / scale**2,
+            r1_gamma=self.r1_gamma if self.r1_interval == 1 else 0.0,
+            r2_gamma=self.r2_gamma,
             gp_weight=self.gp_weight,
-            gp_target=self.gp_target * scale,
+            gp_target=self.gp_target,
             drift=self.drift,
         )
 
@@ -105,7 +101,7 @@ class Objective(base.Objective):
         phases = [Phase("D", "D", 1, self.loss_D)]
         if self.config.r1_gamma and self.config.r1_interval > 1:
             phases.append(Phase("D_r1", "D", self.config.r1_interval, self.loss_D_r1))
-        uses_reals = self.config.adversarial(0.0).uses_real_logits
+        uses_reals = self.config.adversarial.uses_real_logits
         return [*phases, Phase("G", "G", 1, self.loss_G, needs_images=uses_reals)]
 
     def loss_D(self, batch: Batch) -> dict[str, Tensor]:
@@ -115,7 +111,7 @@ class Objective(base.Objective):
             fakes = self._augment(self._synthesize(batch, batch.c), draws)
             reals = self._augment(batch.images, draws)
         mix = draws.rand() if self.config.gp_weight else None
-        adversarial = self.config.adversarial(batch.lod)
+        adversarial = self.config.adversarial.at(batch.lod)
         loss, stats = adversarial.discriminator_terms(
             lambda images: self.D(images, batch.c, lod=batch.lod), reals, fakes, mix
         )
@@ -132,7 +128,7 @@ class Objective(base.Objective):
 
     def loss_G(self, batch: Batch) -> dict[str, Tensor]:
         """Loss of G."""
-        adversarial, draws = self.config.adversarial(batch.lod), batch.draws
+        adversarial, draws = self.config.adversarial, batch.draws
         if not adversarial.uses_real_logits:
             c = draws.labels()
             fakes = self._augment(self._synthesize(batch, c), draws)

@@ -69,6 +69,7 @@ def _build(name: str, settings: _Settings, resolution: Resolution, request: Pres
         "channel_max": settings.channel_max,
         "growing": settings.schedule.grow,
     }
+    is_short = request.total_kimg is not None and request.total_kimg < settings.total_kimg
     return RunConfig(
         preset=name,
         room="stylegan2",
@@ -99,7 +100,7 @@ def _build(name: str, settings: _Settings, resolution: Resolution, request: Pres
         optimizer=OptimizerConfig(g_lr=settings.lr, d_lr=settings.lr),
         schedule=settings.schedule,
         augment=settings.augment,
-        ema=EmaConfig(kimg=settings.ema_kimg, rampup=settings.ema_rampup),
+        ema=EmaConfig(kimg=settings.ema_kimg, rampup=settings.ema_rampup or (0.05 if is_short else None)),
         total_kimg=settings.total_kimg if request.total_kimg is None else request.total_kimg,
         batch=settings.batch,
         callbacks=settings.callbacks,

@@ -53,11 +53,16 @@ def render(page: Page) -> str:
         *(_section(p.caption, _image(p), True) for p in page.album.others),
         _section("Settings", _settings(page), True),
     ]
+    footer = f"<footer>limner report, {escape(page.updated)}</footer>"
+    return document(page.title, f"{_header(page)}<main>{''.join(sections)}</main>{footer}")
+
+
+def document(title: str, body: str) -> str:
+    """Return an HTML document in the style of reports that needs no other file; `body` is HTML, `title` text."""
     return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(page.title)} - limner</title>'
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)} - limner</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
-        f"<style>{_resource('page.css')}</style></head>\n<body>{_header(page)}<main>{''.join(sections)}</main>"
-        f"<footer>limner report, {escape(page.updated)}</footer><script>{_resource('page.js')}</script></body></html>\n"
+        f"<style>{_resource('page.css')}</style></head>\n<body>{body}<script>{_resource('page.js')}</script></body></html>\n"
     )
 
 
