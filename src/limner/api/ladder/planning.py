@@ -91,6 +91,8 @@ def plan_rungs(request: LadderRequest) -> list[PlannedRun]:
     for name, value in (("repeat", request.repeat), ("evaluations", request.evaluations)):
         if value < 1:
             raise ConfigError(f"{name}: got {value}, expected at least 1")
+    if request.kimg <= 0:
+        raise ConfigError(f"kimg: got {request.kimg:g}, expected more than 0")
     chosen = _chosen(ladder, request)
     published = {rung.preset: _published_batch(rung) for rung in ladder.rungs}
     runs = []

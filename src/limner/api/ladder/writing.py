@@ -141,7 +141,8 @@ def _orderings_table(results: Sequence[RungResult]) -> str:
     for name in published:
         for above, rung, change, ours in orderings(results, name):
             changes = ", ".join(f"{our:+.3g}" for our in ours)
-            cells = (f"{above.row} &rarr; {rung.row}", escape(name), f"{change:+.3g}", changes, verdict(change, ours))
+            step = f"{escape(above.row)} &rarr; {escape(rung.row)}"
+            cells = (step, escape(name), f"{change:+.3g}", changes, verdict(change, ours))
             rows.append(f"<tr><th>{cells[0]}</th>{''.join(f'<td>{cell}</td>' for cell in cells[1:])}</tr>")
     if not rows:
         return ""
