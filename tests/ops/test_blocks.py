@@ -62,3 +62,14 @@ def test_moments_of_half_precision_are_float32() -> None:
     mean, variance = moments(x)
     assert (mean.dtype, variance.dtype) == (torch.float32, torch.float32)
     torch.testing.assert_close(variance.double(), x.double().var((2, 3), correction=0, keepdim=True), rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("elements", [1, 50, 10_000])
+def test_blocks_can_be_prepared_just_before_they_are_read(elements: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks_module, "BLOCK_ELEMENTS", elements)
+    x = torch.randn(3, 2, 5, 4).double()
+    expected = 3 * x + 1
+    mean, variance = moments(x, lambda block: x[block].mul_(3).add_(1))
+    torch.testing.assert_close(x, expected)
+    torch.testing.assert_close(mean, expected.mean((2, 3), keepdim=True))
+    torch.testing.assert_close(variance, expected.var((2, 3), correction=0, keepdim=True))

@@ -6,7 +6,7 @@ much again in page faults. An operation that takes its steps block by block make
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -32,17 +32,26 @@ def blocks(x: Tensor) -> Iterator[Block]:
             yield slice(sample, sample + samples), everything, slice(row, row + rows)
 
 
-def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+def moments(x: Tensor, prepare: Callable[[Block], object] | None = None) -> tuple[Tensor, Tensor]:
     """Return mean and biased variance [N, C, 1, 1] of every channel of x [N, C, H, W] over its pixels.
 
     Deviations are taken from the mean of the first row, so that a mean much larger than the deviation cancels nothing.
+
+    Args:
+        x: [N, C, H, W].
+        prepare: called with every block before it is read; may write to that block of x.
     """
     pixels = x.shape[2] * x.shape[3]
-    pivot = x[:, :, :1].mean((2, 3), keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
-    first, second = torch.zeros_like(pivot), torch.zeros_like(pivot)
+    first = x.new_zeros(*x.shape[:2], 1, 1, dtype=torch.promote_types(x.dtype, torch.float32))
+    second, pivot = torch.zeros_like(first), torch.zeros_like(first)
     for block in blocks(x):
-        deviations = x[block] - pivot[block[:2]]
-        first[block[:2]].add_(deviations.sum((2, 3), keepdim=True))
-        second[block[:2]].add_(deviations.square_().sum((2, 3), keepdim=True))
+        at, values = block[:2], x[block]
+        if prepare is not None:
+            prepare(block)
+        if not block[2].start:
+            pivot[at] = values[:, :, :1].mean((2, 3), keepdim=True, dtype=pivot.dtype)
+        deviations = values - pivot[at]
+        first[at].add_(deviations.sum((2, 3), keepdim=True))
+        second[at].add_(deviations.square_().sum((2, 3), keepdim=True))
     first /= pixels
     return pivot + first, (second / pixels - first.square()).clamp(min=0)

@@ -83,42 +83,59 @@ class _AdaIN(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, scale: Tensor, shift: Tensor, eps: float) -> Tensor:
         mean, variance = moments(x)
         r = (variance + eps).rsqrt()
-        factor = scale * r
-        offset = shift - mean * factor
-        y = torch.empty_like(x)
-        for block in blocks(x):
-            torch.addcmul(offset[block[:2]], x[block], factor[block[:2]], out=y[block])
         ctx.save_for_backward(x, scale, mean, r)
         ctx.eps = eps
-        return y
+        return adain_line(x, scale, shift, mean, r)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (grad,) = grads
         x, scale, mean, r = ctx.saved_tensors
-        pixels = x.shape[2] * x.shape[3]
         if torch.is_grad_enabled():
-            centred = x - x.mean((2, 3), keepdim=True)
-            r = _rsqrt_mean(centred.square(), (2, 3), ctx.eps)
-            normal = centred * r
-            grad_shift = grad.sum((2, 3), keepdim=True)
-            grad_scale = (grad * normal).sum((2, 3), keepdim=True)
-            grad_x = scale * r * (grad - grad_shift / pixels - normal * (grad_scale / pixels))
-            return grad_x, grad_scale, grad_shift, None
-        grad_shift, grad_scale = torch.zeros_like(mean), torch.zeros_like(mean)
-        for block in blocks(x):
-            at = block[:2]
-            grad_shift[at].add_(grad[block].sum((2, 3), keepdim=True))
-            grad_scale[at].add_((x[block] - mean[at]).mul_(grad[block]).sum((2, 3), keepdim=True))
-        grad_scale *= r
-        factor = scale * r
-        slope = factor * r * grad_scale / -pixels
-        offset = factor * grad_shift / -pixels - slope * mean
+            return *adain_gradients(grad, x, scale, ctx.eps), None
+        (offset, slope, factor), grad_scale, grad_shift = adain_gradient_line(grad, x, scale, mean, r)
         grad_x = torch.empty_like(x)
         for block in blocks(x):
             at = block[:2]
             torch.addcmul(offset[at], x[block], slope[at], out=grad_x[block]).addcmul_(grad[block], factor[at])
         return grad_x, grad_scale, grad_shift, None
+
+
+def adain_line(x: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, r: Tensor) -> Tensor:
+    """Return AdaIN of x [N, C, H, W], a line per channel, for known mean and reciprocal deviation r [N, C, 1, 1]."""
+    slope = scale * r
+    offset = shift - mean * slope
+    y = torch.empty_like(x)
+    for block in blocks(x):
+        torch.addcmul(offset[block[:2]], x[block], slope[block[:2]], out=y[block])
+    return y
+
+
+def adain_gradients(grad: Tensor, x: Tensor, scale: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of AdaIN in x, scale and shift as differentiable tensor operations."""
+    pixels = x.shape[2] * x.shape[3]
+    centred = x - x.mean((2, 3), keepdim=True)
+    r = _rsqrt_mean(centred.square(), (2, 3), eps)
+    normal = centred * r
+    grad_shift = grad.sum((2, 3), keepdim=True)
+    grad_scale = (grad * normal).sum((2, 3), keepdim=True)
+    return scale * r * (grad - grad_shift / pixels - normal * (grad_scale / pixels)), grad_scale, grad_shift
+
+
+def adain_gradient_line(
+    grad: Tensor, x: Tensor, scale: Tensor, mean: Tensor, r: Tensor
+) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor, Tensor]:
+    """Return (a, b, c) with grad_x = a + b x + c grad, and the gradients of scale and shift, [N, C, 1, 1] each."""
+    pixels = x.shape[2] * x.shape[3]
+    grad_shift, grad_scale = torch.zeros_like(mean), torch.zeros_like(mean)
+    for block in blocks(x):
+        at = block[:2]
+        grad_shift[at].add_(grad[block].sum((2, 3), keepdim=True))
+        grad_scale[at].add_((x[block] - mean[at]).mul_(grad[block]).sum((2, 3), keepdim=True))
+    grad_scale *= r
+    factor = scale * r
+    slope = factor * r * grad_scale / -pixels
+    return (factor * grad_shift / -pixels - slope * mean, slope, factor), grad_scale, grad_shift
 
 
 def _rsqrt_mean(x: Tensor, dim: int | tuple[int, ...], eps: float) -> Tensor:
