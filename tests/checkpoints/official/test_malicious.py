@@ -514,6 +514,15 @@ def test_the_numbers_of_an_archive_s_list_are_checked(tmp_path: Path, field: int
     refuse(tmp_path / "x.pt", bytes(content), match)
 
 
+def test_a_list_of_a_million_members_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    write_archive(tmp_path / "made.zip", *GOOD)
+    content = (tmp_path / "made.zip").read_bytes()
+    entry = content.rindex(b"PK\x01\x02")
+    end = content.rindex(b"PK\x05\x06")
+    listed = content[:entry] + content[entry:end] * 300_000 + content[end:]
+    refuse(tmp_path / "x.pt", listed, "more than 20,000 members")
+
+
 def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
     write_archive(tmp_path / "made.zip", *GOOD)
     content = bytearray((tmp_path / "made.zip").read_bytes())

@@ -126,6 +126,19 @@ def export(snapshot: str | Path, path: str | Path, to: str) -> None:
     (write_nvidia if to == "nvidia" else write_rosinality)(expand(path), content)
 
 
+def checksum(path: Path) -> str:
+    """Return the sha256 of a file, in hexadecimal digits.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"cannot read '{path}': {error.strerror or error}; check the path") from None
+
+
 def _open(path: str | Path) -> ForeignFile:
     place = expand(path)
     value, quota = read(place)
@@ -137,9 +150,12 @@ def _kind(file: ForeignFile) -> Kind:
 
 
 def _source(file: ForeignFile) -> dict[str, Any]:
-    with open(file.path, "rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return {"file": Path(file.path).name, "sha256": digest, "program": PROGRAMS[file.layout], "layout": file.layout}
+    return {
+        "file": Path(file.path).name,
+        "sha256": checksum(Path(file.path)),
+        "program": PROGRAMS[file.layout],
+        "layout": file.layout,
+    }
 
 
 def _licence(file: ForeignFile) -> str:

@@ -13,11 +13,9 @@ Deviations:
 
 from __future__ import annotations
 
-import re
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,13 +23,13 @@ from torch import Tensor, nn
 
 from limner.config import AugmentConfig, DataConfig, RunConfig
 from limner.errors import CheckpointError, ConfigError
-from limner.ops.upfirdn2d import setup_filter
 from limner.papers.base import PresetRequest
 from limner.papers.stylegan2 import inference, layouts
 from limner.papers.stylegan2.discriminator import Discriminator, DiscriminatorConfig
 from limner.papers.stylegan2.generator import Generator, GeneratorConfig
 from limner.papers.stylegan2.objective import ObjectiveConfig
 from limner.papers.stylegan2.presets import PRESETS
+from limner.papers.stylegan2.renaming import ForeignFile, Renamed, load_strictly
 
 NAMES = {
     "nvidia-pytorch": {"generator_ema": "G_ema", "generator": "G", "discriminator": "D"},
@@ -40,12 +38,10 @@ NAMES = {
     "genforce": {"generator_ema": "generator_smooth", "generator": "generator", "discriminator": "discriminator"},
 }
 """Layout -> our name of a network -> theirs."""
-FILTER = re.compile(r"(.*\.)?(resample_filter|kernel)")
-"""Names of resampling filters."""
-UNUSED = ("truncation.truncation",)
-"""Settings of truncation kept as tensors; limner takes them when pictures are made."""
 LODS = ("lod", "synthesis/lod")
 """Names of the level of detail of NVIDIA's TensorFlow networks."""
+UNUSED = ("truncation.truncation", *LODS)
+"""Tensors that are no weights: settings of truncation, which limner takes when pictures are made, and the level."""
 AUGMENT_GROUPS = (
     ("b", "xflip"),
     ("g", "scale"),
@@ -58,26 +54,6 @@ AUGMENT_GROUPS = (
 PIPES = ("b", "bg", "bgc", "bgcf", "bgcfn", "bgcfnc")
 NUM_W = 10_000
 """Latents averaged where a file has no average of w (StyleGAN2 paper, Appendix D)."""
-
-
-class ForeignFile(Protocol):
-    """A file of another program: `checkpoints.official.foreign.ForeignFile`."""
-
-    @property
-    def path(self) -> str:
-        """For messages."""
-
-    @property
-    def layout(self) -> str:
-        """See `layouts`."""
-
-    @property
-    def networks(self) -> Mapping[str, Any]:
-        """Objects with `settings` (plain values) and `tensors` (by name), under the names of the file."""
-
-    @property
-    def extras(self) -> Mapping[str, Any]:
-        """Values beside the networks."""
 
 
 def convert_official(file: ForeignFile) -> tuple[RunConfig, dict[str, nn.Module], list[str]]:
@@ -136,7 +112,7 @@ def _generator(file: ForeignFile, network: Any, notes: list[str]) -> Generator:
     pairs = layouts.generator_pairs(layout, doublings, layouts.num_mapping_layers(layout, foreign))
     lod = max((float(foreign[name]) for name in LODS if name in foreign and foreign[name].numel() == 1), default=0.0)
     growing = any("_lod" in name for name in foreign)
-    tensors: Mapping[str, Tensor] = Renamed(foreign, pairs, file.path)
+    tensors: Mapping[str, Tensor] = Renamed(foreign, pairs, file.path, UNUSED)
     recorded = inference.recorded_settings(layout, network.settings)
     config = inference.generator_config(tensors, recorded, doublings=doublings, growing=growing, path=file.path)
     with torch.random.fork_rng(devices=[]):
@@ -146,7 +122,7 @@ def _generator(file: ForeignFile, network: Any, notes: list[str]) -> Generator:
     if not any(name.endswith("noise_const") for name in tensors) and config.use_noise:
         notes.append("the file has no noise maps: fixed random ones were drawn")
         missing |= {name: tensor for name, tensor in G.state_dict().items() if name.endswith("noise_const")}
-    _load(G, tensors, file.path, missing)
+    load_strictly(G, tensors, file.path, missing)
     if "w_avg" in missing:
         notes.append(f"the file has no average of w: it was taken over {NUM_W:,} latents")
         G.w_avg.copy_(_average_w(G))
@@ -165,7 +141,7 @@ def _discriminator(
         return None
     doublings = layouts.discriminator_doublings(layout, foreign)
     pairs = layouts.discriminator_pairs(layout, doublings, layouts.num_mapping_layers(layout, foreign))
-    tensors = Renamed(foreign, pairs, file.path)
+    tensors = Renamed(foreign, pairs, file.path, UNUSED)
     config = inference.discriminator_config(
         tensors,
         inference.recorded_settings(layout, network.settings),
@@ -176,77 +152,8 @@ def _discriminator(
     )
     with torch.random.fork_rng(devices=[]):
         D = Discriminator(config)
-    _load(D, tensors, file.path)
+    load_strictly(D, tensors, file.path)
     return D.eval().requires_grad_(False)
-
-
-class Renamed(Mapping[str, Tensor]):
-    """Foreign tensors under our names, in our layout and in single precision, each made when it is asked for.
-
-    Args:
-        foreign: name in the file -> tensor, copied out of the file on access.
-        pairs: every tensor such a network may have.
-        path: of the file, for messages.
-
-    Raises:
-        CheckpointError: a tensor of no known use; on access, one of a shape or type no such network has.
-    """
-
-    def __init__(self, foreign: Mapping[str, Tensor], pairs: Iterable[layouts.Pair], path: str) -> None:
-        self._foreign, self._path = foreign, path
-        self._places = {ours: (theirs, transform) for ours, theirs, transform in pairs if theirs in foreign}
-        for name in sorted(set(foreign) - {theirs for theirs, _ in self._places.values()}):
-            if FILTER.fullmatch(name):
-                _check_filter(name, foreign[name], path)
-            elif name not in (*UNUSED, *LODS):
-                raise CheckpointError(
-                    f"'{path}': got tensor {name[:80]!a} of shape {list(foreign[name].shape)}, which no StyleGAN2 "
-                    "network here has; the file is of a changed network: use the program it comes from"
-                )
-
-    def __getitem__(self, name: str) -> Tensor:
-        theirs, transform = self._places[name]
-        tensor = self._foreign[theirs]
-        if not transform.fits(tensor.shape) or not tensor.is_floating_point():
-            raise CheckpointError(
-                f"'{self._path}': tensor '{theirs}' has shape {list(tensor.shape)} and type {tensor.dtype}, which is "
-                "not that of a StyleGAN2 network; the file is of another program"
-            )
-        return transform.read(tensor).to(torch.float32)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-
-def _check_filter(name: str, tensor: Tensor, path: str) -> None:
-    """Raise `CheckpointError` unless a resampling filter is ours, whatever its gain."""
-    ours = setup_filter()
-    if tensor.shape != ours.shape or not torch.allclose(tensor.float() / tensor.float().sum(), ours, atol=1e-6):
-        raise CheckpointError(
-            f"'{path}': '{name}' is a resampling filter of another form than [1, 3, 3, 1], expected that; no other is "
-            "implemented"
-        )
-
-
-@torch.no_grad()
-def _load(
-    module: nn.Module, tensors: Mapping[str, Tensor], path: str, missing: Mapping[str, Tensor] = MappingProxyType({})
-) -> None:
-    """Copy tensors, and those that are known to be missing, into a network one by one, strictly by name and shape."""
-    expected = module.state_dict()
-    for name in dict.fromkeys((*expected, *tensors)):
-        tensor = tensors.get(name, missing.get(name))
-        got = "nothing" if tensor is None else list(tensor.shape)
-        wanted = list(expected[name].shape) if name in expected else "nothing"
-        if tensor is None or got != wanted:
-            raise CheckpointError(
-                f"'{path}': got {got} for what is '{name}' here, expected {wanted}; the file is of a changed network "
-                "or incomplete"
-            )
-        expected[name].copy_(tensor)
 
 
 @torch.no_grad()

@@ -15,55 +15,21 @@ upsampling convolutions turned by 180 degrees, and style biases without the 1 th
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
-
-@dataclass(frozen=True)
-class Transform:
-    """Foreign tensor to ours, and back."""
-
-    read: Callable[[Tensor], Tensor]
-    write: Callable[[Tensor], Tensor]
-    fits: Callable[[torch.Size], bool] = lambda shape: True
-    """Whether a foreign tensor of this shape can be read."""
-
-
-def add_one(bias: Tensor) -> Tensor:
-    """bias + 1 in single precision, added in double."""
-    return (bias.double() + 1).float()
-
-
-def subtract_one(bias: Tensor) -> Tensor:
-    """bias - 1: in single precision where `add_one` restores every bit from it, in double elsewhere."""
-    exact = bias.double() - 1
-    single = exact.float()
-    return single if torch.equal(add_one(single), bias) else exact
-
-
-def turn(kernel: Tensor) -> Tensor:
-    """A kernel [O, I, k, k] turned by 180 degrees."""
-    return kernel.flip((2, 3))
-
-
-COPY = Transform(lambda t: t, lambda t: t)
-TRANSPOSED = Transform(lambda t: t.t(), lambda t: t.t(), lambda s: len(s) == 2)
-PLUS_ONE = Transform(add_one, subtract_one)
-TURNED = Transform(turn, turn, lambda s: len(s) == 4)
-TF_CONV = Transform(lambda t: t.permute(3, 2, 0, 1), lambda t: t.permute(2, 3, 1, 0), lambda s: len(s) == 4)
-TF_UP_CONV = Transform(
-    lambda t: turn(t.permute(3, 2, 0, 1)), lambda t: turn(t).permute(2, 3, 1, 0), lambda s: len(s) == 4
+from limner.papers.stylegan2.renaming import (
+    COPY,
+    IN_A_LIST,
+    ONE_AXIS,
+    PLUS_ONE,
+    RGB_BIAS,
+    SCALAR,
+    TF_CONV,
+    TF_UP_CONV,
+    TRANSPOSED,
+    TURNED,
+    TWO_AXES,
+    Pair,
 )
-ONE_AXIS = Transform(lambda t: t[0], lambda t: t[None], lambda s: len(s) > 1 and s[0] == 1)
-TWO_AXES = Transform(lambda t: t[0, 0], lambda t: t[None, None], lambda s: len(s) > 2 and s[:2] == (1, 1))
-SCALAR = Transform(lambda t: t.reshape(()), lambda t: t, lambda s: s.numel() == 1)
-IN_A_LIST = Transform(lambda t: t.reshape(()), lambda t: t.reshape(1), lambda s: s.numel() == 1)
-RGB_BIAS = Transform(lambda t: t.flatten(), lambda t: t[None, :, None, None])
-
-Pair = tuple[str, str, Transform]
-"""(our name, their name, transform)."""
 
 
 def generator_pairs(layout: str, num_doublings: int, num_mapping_layers: int) -> Iterator[Pair]:
