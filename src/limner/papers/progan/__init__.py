@@ -1,6 +1,7 @@
 """ProGAN: progressive growing of GANs for improved quality, stability, and variation (Karras et al., 2018)."""
 
 from limner.papers.base import Paper
+from limner.papers.progan.convert import convert_official
 from limner.papers.progan.discriminator import Discriminator, DiscriminatorConfig
 from limner.papers.progan.generator import Generator, GeneratorConfig
 from limner.papers.progan.ladders import LADDERS
@@ -24,4 +25,5 @@ __all__ = [
     "GeneratorConfig",
     "Objective",
     "ObjectiveConfig",
+    "convert_official",
 ]
