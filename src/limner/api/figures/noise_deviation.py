@@ -10,10 +10,12 @@ Deviations:
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from limner.api.figures.base import FigureContext, busiest_window, grey
@@ -41,37 +43,45 @@ def draw(context: FigureContext) -> list[Path] | str:
     if not context.generator.noise_shapes:
         return "this generator takes no noise"
     seeds = context.first_seeds(NUM_SEEDS)
-    draws = [noise_draws(context, context.ws(seed)) for seed in seeds]
-    deviations = [deviation(images) for images in draws]
-    factor = brightening(max(float(values.max()) for values in deviations))
+    shown, maps = [], []
+    for seed in seeds:
+        images = noise_draws(context, context.ws(seed))
+        shown.append(list(islice(images, NUM_CROPS)))
+        maps.append(deviation(chain(shown[-1], images)))
+    factor = brightening(max(float(values.max()) for values in maps))
     cells, captions = [], []
-    for seed, images, values in zip(seeds, draws, deviations, strict=True):
+    for seed, first, values in zip(seeds, shown, maps, strict=True):
         box = busiest_window(values)
-        pictures = to_pil(images[:NUM_CROPS])
-        stored = _with_frame(context.picture(context.ws(seed)), box)
-        cells.append([stored, *(picture.crop(box) for picture in pictures), grey(values * factor)])
-        mean, most = (127.5 * float(value) for value in (values.mean(), values.max()))
-        captions.append([f"seed {seed}", *[""] * len(pictures), f"mean {mean:.2g}, max {most:.2g}"])
+        crops = [picture.crop(box) for picture in to_pil(torch.stack(first))]
+        cells.append([_with_frame(context.picture(context.ws(seed)), box), *crops, grey(values * factor)])
+        mean, most = (255 * float(value) for value in (values.mean(), values.max()))
+        captions.append([f"seed {seed}", *[""] * len(crops), f"mean {mean:.2g}, max {most:.2g}"])
     columns = ["picture", *(f"crop, noise {number}" for number in range(NUM_CROPS)), f"deviation x {factor}"]
     return [context.save_table("noise-deviation", cells, columns=columns, captions=captions)]
 
 
-def noise_draws(context: FigureContext, ws: Tensor) -> Tensor:
-    """Return the pictures [draws, C, H, W] in [-1, 1] of ws [1, num_ws, w_dim] with the noise of the seeds 0, 1, ..."""
+def noise_draws(context: FigureContext, ws: Tensor) -> Iterator[Tensor]:
+    """Yield pictures [C, H, W] in [-1, 1] of ws [1, num_ws, w_dim], with the noise of the seeds 0, 1, ..."""
     generator = context.generator
-    images = []
     for seed in range(NUM_DRAWS):
         noises = seed_to_noises(seed, generator.z_dim, generator.noise_shapes)
-        images.append(context.image(ws, [noise.to(ws.device) for noise in noises]))
-    return torch.stack(images)
+        yield context.image(ws, [noise.to(ws.device) for noise in noises])
 
 
-def deviation(images: Tensor) -> Tensor:
-    """Return the standard deviation [H, W] of pictures [draws, C, H, W], its root mean square over channels.
+def deviation(images: Iterable[Tensor]) -> Tensor:
+    """Return the standard deviation [H, W] of pictures [C, H, W] in [-1, 1], its root mean square over channels.
 
-    It is exactly zero where all pictures are equal: they are compared with the first one.
+    It is a share of the range from black to white, and exactly zero where all pictures are equal: they are compared
+    with the first.
     """
-    return (images - images[0]).var(0, correction=0).mean(0).sqrt()
+    remaining = iter(images)
+    first = next(remaining)
+    count, sums, squares = 1, torch.zeros_like(first), torch.zeros_like(first)
+    for image in remaining:
+        difference = (image - first) / 2
+        count, sums, squares = count + 1, sums + difference, squares + difference.square()
+    variances = squares / count - (sums / count).square()  # [C, H, W]
+    return variances.clamp_min(0).mean(0).sqrt()
 
 
 def brightening(largest: float) -> int:
@@ -83,10 +93,6 @@ def brightening(largest: float) -> int:
 
 def _with_frame(picture: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
     """Return a copy with a red frame around what the crops show."""
-    framed = picture.convert("RGB")
-    left, top, right, bottom = box
-    for edge in ((left, top, right, top + 1), (left, bottom - 1, right, bottom)):
-        framed.paste("red", edge)
-    for edge in ((left, top, left + 1, bottom), (right - 1, top, right, bottom)):
-        framed.paste("red", edge)
+    framed, (left, top, right, bottom) = picture.convert("RGB"), box
+    ImageDraw.Draw(framed).rectangle((left, top, right - 1, bottom - 1), outline="red")
     return framed
