@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from limner.errors import ConfigError
@@ -130,3 +131,15 @@ def test_unknown_losses_and_impossible_weights_are_refused(arguments: dict[str, 
 def test_a_gradient_penalty_without_a_mix_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"gradient penalty \(gp_weight=10\) got no mix"):
         Adversarial(loss="wgan", gp_weight=10).discriminator_terms(LinearCritic(2, 5, 6), pictures(), pictures())
+
+
+@pytest.mark.parametrize("lod", [0.0, 0.5, 1.0, 2.75])
+def test_at_a_level_of_detail_the_penalties_are_those_of_pictures_scaled_up_to_full_size(lod: float) -> None:
+    """Official training gives D pictures repeated 2^L x 2^L, which D averages down again."""
+    critic, factor = ConvCritic(2), 2 ** int(lod)
+    reals, fakes, mix = pictures(), pictures(), torch.rand(4).double()
+    adversarial = Adversarial(loss="wgan", **PENALTIES)
+    large = (F.interpolate(x, scale_factor=float(factor)) for x in (reals, fakes))
+    expected, _ = adversarial.discriminator_terms(lambda x: critic(F.avg_pool2d(x, factor)), *large, mix)
+    total, _ = adversarial.at(lod).discriminator_terms(critic, reals, fakes, mix)
+    torch.testing.assert_close(total, expected)

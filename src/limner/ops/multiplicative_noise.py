@@ -18,12 +18,12 @@ def multiplicative_noise(x: Tensor, noise: Tensor, strength: Tensor) -> Tensor:
     """Return x (1 + strength sqrt(C) noise).
 
     Args:
-        x: [N, C, H, W].
-        noise: [N, C, 1, 1] standard normal numbers.
+        x: [N, C] or [N, C, H, W].
+        noise: [N, C] or [N, C, 1, 1] standard normal numbers.
         strength: [] non-negative.
 
     Returns:
-        [N, C, H, W].
+        The shape of x.
     """
     return x * (1 + (strength * math.sqrt(x.shape[1])) * noise)
 
