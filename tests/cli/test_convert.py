@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from checkpoints.official.foreign_files import write_torch
 from cli.conftest import Command
-from limner import cli
 from papers.stylegan2.published_maps_community import rosinality_generator
-
-
-@pytest.fixture(autouse=True)
-def _verb(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(cli.VERBS, "convert", ("convert",))
 
 
 def test_a_foreign_file_becomes_a_snapshot_and_its_licence_is_said(command: Command, tmp_path: Path) -> None:

@@ -32,9 +32,9 @@ def convert(
         dest: folder for the snapshot; with --to, the file: .pkl for nvidia, .pt for rosinality
         to: whose format to write
     """
-    from limner.api import conversion
+    from limner import api
 
-    converted = conversion.convert(source, dest, to=to)
+    converted = api.convert(source, dest, to=to)
     for note in converted.notes:
         notice(f"note: {note}", quiet)
     if converted.licence:
