@@ -13,7 +13,7 @@ from limner.metrics import runner
 from limner.metrics.engine.advice import PROBE
 from limner.metrics.engine.networks import Networks
 from limner.metrics.engine.sources import DatasetPictures, GeneratorPictures
-from limner.metrics.engine.statistics import moments_state
+from limner.metrics.engine.statistics import GivenMoments, moments_state
 from limner.metrics.runner import control, evaluate
 
 EVERY_SET_METRIC = ["fid50k", "fid50k_full", "sfid50k", "kid50k_full", "is50k", "pr50k3", "dc10k5", "msssim", "lpips"]
@@ -205,10 +205,11 @@ def test_missing_weights_are_told_before_any_picture_is_made(make_generator, mak
 def test_given_moments_stand_in_for_the_reference(make_dataset, networks):
     pictures = DatasetPictures(make_dataset(40, (16, 16)))
     features = networks.get("inception")(pictures.pictures(range(40)))["pool"].double()
-    reference = moments_state(features.mean(0), torch.cov(features.T))
+    reference = GivenMoments("faces.npz", moments_state(features.mean(0), torch.cov(features.T)))
     (result,) = evaluate(["fid40"], pictures, networks=networks, reference=reference)
+    assert (result.real, result.num_real) == ("faces.npz", 0)
     assert result.value == pytest.approx(0, abs=1e-6)
-    with pytest.raises(DataError, match="sfid40 has 4 features, the statistics given have 6"):
+    with pytest.raises(DataError, match=r"sfid40 has 4 features, the statistics in faces.npz have 6"):
         evaluate(["sfid40"], pictures, networks=networks, reference=reference)
     with pytest.raises(ConfigError, match="pr403 compares with real pictures"):
         evaluate(["pr403"], pictures, networks=networks, reference=reference)

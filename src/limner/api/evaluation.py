@@ -25,7 +25,7 @@ from limner.metrics.engine.cache import default_folder
 from limner.metrics.engine.collecting import BATCH, Gather, Progress, Team
 from limner.metrics.engine.networks import Attributes, Networks
 from limner.metrics.engine.sources import DatasetPictures, GeneratorPictures, PictureSource
-from limner.metrics.engine.statistics import read_moments, write_moments
+from limner.metrics.engine.statistics import GivenMoments, read_moments, write_moments
 from limner.papers.base import Generator
 from limner.runtime import atomic_file, expand, select_device
 from limner.training import distributed
@@ -233,7 +233,7 @@ class _Sets:
         mirror: bool,
         is_reference_needed: bool,
     ) -> None:
-        self.reference: State | None = None
+        self.reference: GivenMoments | None = None
         self.real: PictureSource | None = None
         self.generated: PictureSource
         self._opened: list[Dataset] = []

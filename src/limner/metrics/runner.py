@@ -19,7 +19,7 @@ from limner.metrics.engine.cache import collect_kept
 from limner.metrics.engine.collecting import Progress, Team, num_steps
 from limner.metrics.engine.networks import Networks
 from limner.metrics.engine.sources import DatasetPictures, GeneratorPictures, PictureSource
-from limner.metrics.engine.statistics import Moments, mean_and_covariance
+from limner.metrics.engine.statistics import GivenMoments, Moments, mean_and_covariance
 from limner.metrics.neighbours import nearest_copies
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def evaluate(
     num: int | None = None,
     cache: Path | None = None,
     team: Team | None = None,
-    reference: State | None = None,
+    reference: GivenMoments | None = None,
     progress: Progress | None = None,
 ) -> list[Result]:
     """Measure pictures against a reference; pictures are made and read once for all metrics.
@@ -83,7 +83,7 @@ def evaluate(
         num: use this many pictures instead of the protocols' counts; the results carry the names that say so.
         cache: folder where statistics of data sets are kept; None: nowhere.
         team: the processes that share the work; None: this one alone.
-        reference: mean and covariance (a state of `Moments`) that stand in for the reference of Frechet distances.
+        reference: mean and covariance that stand in for the reference of Frechet distances.
         progress: told about pictures made and read.
 
     Returns:
@@ -204,7 +204,7 @@ def _bound(metric: Metric, real_size: int | None) -> Metric:
 
 
 def _check(
-    metrics: Sequence[Metric], generated: PictureSource, real: PictureSource | None, reference: State | None
+    metrics: Sequence[Metric], generated: PictureSource, real: PictureSource | None, reference: GivenMoments | None
 ) -> None:
     """Check at the door that the metrics can be measured on these sets."""
     for metric in metrics:
@@ -239,7 +239,7 @@ class _Measurement:
     networks: Networks
     cache: Path | None
     team: Team
-    reference: State | None
+    reference: GivenMoments | None
     progress: Progress | None
 
     def run(self, asked: Sequence[Metric], metrics: Sequence[Metric]) -> list[Result]:
@@ -273,17 +273,20 @@ class _Measurement:
         assert self.reference is not None
         assert isinstance(statistic, Moments)
         dim = self.networks.get(statistic.extractor).dims[statistic.output]
-        if len(self.reference["total"]) != dim:
+        given = self.reference.state
+        if len(given["total"]) != dim:
             raise DataError(
-                f"{metric.name} has {dim} features, the statistics given have {len(self.reference['total'])}; give "
-                "those of the same network"
+                f"{metric.name} has {dim} features, the statistics in {self.reference.name} have "
+                f"{len(given['total'])}; give those of the same network"
             )
-        return self.reference
+        return given
 
     def _result(
         self, asked: Metric, metric: Metric, values: dict[str, float], seconds: float, notes: Sequence[str]
     ) -> Result:
-        real = self.real if metric.num_real else None
+        real: PictureSource | GivenMoments | None = self.real if metric.num_real else None
+        if metric.is_frechet and self.reference is not None:
+            real = self.reference
         return Result(
             name=metric.name,
             values=values,
@@ -297,7 +300,7 @@ class _Measurement:
             networks={name: self.networks.stamp(name) for name in sorted(metric.networks() - {""})},
             version=metric.version,
             seconds=seconds,
-            warnings=(*advice(asked, metric, real), *notes),
+            warnings=(*advice(asked, metric, self.real), *notes),
         )
 
     def _meter(self, total: int) -> Callable[[int], None]:

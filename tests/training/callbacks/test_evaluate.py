@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from limner.errors import ConfigError
+from limner.errors import ConfigError, WeightsError
 from limner.metrics import runner
 from limner.metrics.base import Result
 from limner.training import records
@@ -70,6 +70,13 @@ def test_a_run_without_metrics_evaluates_nothing(make_context):
 def test_an_unknown_metric_is_refused_before_training(make_context):
     with pytest.raises(ConfigError, match="unknown metric 'swb2k'"):
         evaluate.make(make_context({"callbacks.metrics": "[swb2k]"}))
+
+
+def test_missing_weights_are_told_before_training(make_context, monkeypatch, tmp_path):
+    for name in ("XDG_CACHE_HOME", "TORCH_HOME", "LIMNER_WEIGHTS"):
+        monkeypatch.setenv(name, str(tmp_path))
+    with pytest.raises(WeightsError, match="fd_lite0"):
+        evaluate.make(make_context({"callbacks.metrics": "[fid50k_full]"}))
 
 
 def test_the_moving_average_is_measured_and_recorded(make_context, make_state, stats, monkeypatch, capsys):

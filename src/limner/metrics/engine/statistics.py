@@ -78,16 +78,15 @@ def mean_and_covariance(state: State, ddof: int) -> tuple[Tensor, Tensor]:
     return mean, scatter / max(float(count) - ddof, 1.0)
 
 
-def moments_state(mean: Tensor, covariance: Tensor, count: int = 0) -> State:
-    """Return the state of `Moments` that has this mean and covariance (divisor: count - 1) exactly.
+def moments_state(mean: Tensor, covariance: Tensor) -> State:
+    """Return the state of `Moments` with this mean [D] and covariance [D, D].
 
-    A count of 0 stands for one that is not known, and makes the divisor of no consequence.
+    The count is not known; one of 2^40 makes the divisor of the covariance of no consequence.
     """
-    known = float(count or 2**40)
-    scatter = covariance.double() * (known - 1)
-    mean = mean.double()
-    outer = scatter + known * torch.outer(mean, mean)
-    return {"count": torch.tensor(known, dtype=torch.float64), "total": known * mean, "outer": outer}
+    count = 2.0**40
+    mean, covariance = mean.double(), covariance.double()
+    outer = (count - 1) * covariance + count * torch.outer(mean, mean)
+    return {"count": torch.tensor(count, dtype=torch.float64), "total": count * mean, "outer": outer}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,14 +139,24 @@ class SplitAccumulator(Accumulator):
         return {"counts": self._counts, "sums": self._sums, "negentropies": self._negentropies}
 
 
+@dataclass(frozen=True)
+class GivenMoments:
+    """Mean and covariance that stand in for a reference whose pictures are not at hand."""
+
+    name: str
+    """What to call it in a result."""
+    state: State
+    """As `Moments` has it."""
+
+
 def write_moments(path: Path, mean: Tensor, covariance: Tensor) -> None:
     """Write a mean and covariance as `mu` and `sigma` of an .npz, the form pytorch-fid and clean-fid read."""
     with atomic_file(path) as file:
         np.savez(file, mu=mean.numpy(), sigma=covariance.numpy())
 
 
-def read_moments(path: Path) -> State:
-    """Read `mu` and `sigma` of an .npz, as pytorch-fid, clean-fid and the TTUR code write them: a state of `Moments`.
+def read_moments(path: Path) -> GivenMoments:
+    """Read `mu` and `sigma` of an .npz, as pytorch-fid, clean-fid and the TTUR code write them.
 
     Raises:
         DataError: no such file, not an .npz, or arrays that are no mean and covariance.
@@ -166,4 +175,4 @@ def read_moments(path: Path) -> State:
         raise DataError(f"statistics in {path}: got {shapes}, expected [D] and [D, D]")
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
         raise DataError(f"statistics in {path} hold NaN or infinity; make them again")
-    return moments_state(torch.from_numpy(mean.astype(np.float64)), torch.from_numpy(covariance.astype(np.float64)))
+    return GivenMoments(str(path), moments_state(torch.as_tensor(mean), torch.as_tensor(covariance)))

@@ -29,9 +29,12 @@ def make(context: CallbackContext) -> Callback:
 
     Raises:
         ConfigError: a metric's name is unknown.
+        WeightsError: the weights of a network it needs are missing.
     """
+    networks = Networks(context.device)
     for name in context.config.callbacks.metrics:
-        runner.find(name)
+        for network in sorted(runner.find(name).networks() - {""}):
+            networks.get(network)
     return Evaluate(context) if context.config.callbacks.metrics else Callback(context)
 
 
