@@ -1,0 +1,1 @@
+"""From pictures back to latents: one method a file."""
