@@ -100,7 +100,7 @@ def _tensorflow(path: str, value: list[Any] | tuple[Any, ...], quota: Quota) -> 
         room = "idinvert"
     elif any("mod_weight" in name for name in names):
         room = "stylegan2"
-    elif any("StyleMod" in name for name in names):
+    elif any("StyleMod" in name for name in names) or "synthesis/4x4/Dense/weight" in names:  # with styles or without
         room = "stylegan"
     elif "4x4/Dense/weight" in names:
         room = "progan"

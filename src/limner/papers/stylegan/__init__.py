@@ -1,6 +1,7 @@
 """StyleGAN: a style-based generator architecture for generative adversarial networks (Karras et al., 2019)."""
 
 from limner.papers.base import Paper
+from limner.papers.stylegan.convert import convert_official
 from limner.papers.stylegan.discriminator import Discriminator, DiscriminatorConfig
 from limner.papers.stylegan.generator import Generator, GeneratorConfig
 from limner.papers.stylegan.ladders import LADDERS
@@ -24,4 +25,5 @@ __all__ = [
     "GeneratorConfig",
     "Objective",
     "ObjectiveConfig",
+    "convert_official",
 ]
