@@ -40,7 +40,7 @@ def test_what_a_metric_needs_is_countable_and_hashable(name):
     assert len(set(statistics)) == len(statistics) > 0
     assert all(statistic.count == 50 for statistic in statistics)
     assert all(statistic.views in ("features", "pictures", "latents") for statistic in statistics)
-    assert all(bool(s.network) == (s.views == "features") for s in statistics if s.views == "features")
+    assert all(statistic.network for statistic in statistics if statistic.views == "features")
 
 
 def test_a_count_below_one_is_refused():

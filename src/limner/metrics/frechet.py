@@ -20,6 +20,8 @@ values of different N cannot be compared. `fid_inf` (Chong & Forsyth, "Effective
 Deviations:
 - The trace of (S1 S2)^(1/2) is the sum of the roots of the eigenvalues of A^T S2 A with S1 = A A^T, in float64: the
   same number as the matrix square root's trace, real by construction, whatever the ranks.
+- The 50,000 reference pictures of `fid50k` are drawn by the seed; StyleGAN took the first ones, mirrored where training
+  did (`--mirror`).
 - `fid_inf` draws latents as all metrics do, not from a Sobol sequence.
 """
 
