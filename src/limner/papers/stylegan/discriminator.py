@@ -8,6 +8,7 @@ picks its own, as the official networks do.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +18,8 @@ from limner.errors import ConfigError, ShapeError
 from limner.ops.equalized import EqualizedConv2d, EqualizedLinear
 from limner.ops.growing import downsample_box, level_of
 from limner.ops.minibatch_std import minibatch_std
-from limner.ops.upfirdn2d import setup_filter, upfirdn2d
 from limner.papers import base
-from limner.papers.stylegan.generator import BLUR_TAPS, num_channels
+from limner.papers.stylegan.generator import num_channels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,20 +60,14 @@ class DiscriminatorBlock(nn.Module):
         out_channels = num_channels(config.channel_base, config.channel_max, level - 1)
         self.fromrgb = EqualizedConv2d(config.img_channels, channels, 1, bias_scaled=False)
         self.conv0 = EqualizedConv2d(channels, channels, 3, bias_scaled=False)
+        resample: Literal["box", "blurred_box"] = "blurred_box" if config.blur else "box"
         self.conv1 = EqualizedConv2d(
-            channels, out_channels, 3, down=2, resample="box", fused=config.fused_scale, bias_scaled=False
+            channels, out_channels, 3, down=2, resample=resample, fused=config.fused_scale, bias_scaled=False
         )
-        self.is_blurred = config.blur
-        self.kernel: Tensor
-        if self.is_blurred:
-            self.register_buffer("kernel", setup_filter(BLUR_TAPS), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features [N, I, H, W] to [N, O, H / 2, W / 2]."""
-        x = self.conv0(x)
-        if self.is_blurred:
-            x = upfirdn2d(x, self.kernel, padding=(1, 1, 1, 1))
-        return self.conv1(x)
+        return self.conv1(self.conv0(x))
 
 
 class DiscriminatorEpilogue(nn.Module):

@@ -25,14 +25,11 @@ from limner.ops.conv import conv2d
 from limner.ops.equalized import EqualizedConv2d, EqualizedLinear
 from limner.ops.growing import fade, level_of, upsample_nearest
 from limner.ops.normalize import adain, instance_norm, pixel_norm
-from limner.ops.resample_conv import upsample_nearest_conv2d
-from limner.ops.upfirdn2d import setup_filter, upfirdn2d
+from limner.ops.resample_conv import upsample_nearest_conv2d, upsample_nearest_conv2d_blur
+from limner.ops.styled_act import noise_act_adain
 from limner.papers import base
 from limner.papers.base import NOISE_MODES, NoiseMode
 from limner.papers.stylegan.mapping import MappingNetwork
-
-BLUR_TAPS = (1, 2, 1)
-"""The binomial filter that makes nearest-neighbour resampling bilinear (StyleGAN paper, Appendix C)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +103,11 @@ class Epilogue(nn.Module):
 
     def finish(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         """Turn a fresh x [N, C, H, W], given away, with w [N, w_dim] and noise [N or 1, 1, H, W] into features."""
+        if self.affine is not None:
+            scale, shift = self.affine(w).chunk(2, 1)  # [N, C] each
+            if self.instance_norm and not self.pixel_norm:
+                strength = None if noise is None else self.noise_strength
+                return noise_act_adain(x, noise, strength, self.bias, scale + 1, shift)
         if noise is not None:
             x = x.addcmul_(noise.to(x.dtype), self.noise_strength[:, None, None])
         x = leaky_relu(x.add_(self.bias[:, None, None]))
@@ -113,7 +115,6 @@ class Epilogue(nn.Module):
             x = pixel_norm(x)
         if self.affine is None:
             return instance_norm(x) if self.instance_norm else x
-        scale, shift = self.affine(w).chunk(2, 1)  # [N, C] each
         if self.instance_norm:
             return adain(x, scale + 1, shift)
         return torch.addcmul(shift[:, :, None, None], x, (scale + 1)[:, :, None, None])
@@ -128,20 +129,15 @@ class SynthesisLayer(Epilogue):
         super().__init__(config, out_channels, resolution)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
         self.weight_gain = LRELU_GAIN / math.sqrt(in_channels * 3**2)
-        self.up, self.is_blurred, self.is_fused = up, config.blur and up > 1, config.fused_scale
-        self.kernel: Tensor
-        if self.is_blurred:
-            self.register_buffer("kernel", setup_filter(BLUR_TAPS), persistent=False)
+        self.up, self.is_blurred, self.is_fused = up, config.blur, config.fused_scale
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         """x [N, I, H, W], w [N, w_dim], noise [N or 1, 1, H up, W up] to [N, O, H up, W up]."""
         weight = self.weight * self.weight_gain
         if self.up == 1:
             return self.finish(conv2d(x, weight, padding=1), w, noise)
-        y = upsample_nearest_conv2d(x, weight, fused=self.is_fused)
-        if self.is_blurred:
-            y = upfirdn2d(y, self.kernel, padding=(1, 1, 1, 1))
-        return self.finish(y, w, noise)
+        upsample = upsample_nearest_conv2d_blur if self.is_blurred else upsample_nearest_conv2d
+        return self.finish(upsample(x, weight, fused=self.is_fused), w, noise)
 
 
 class InputLayer(Epilogue):
