@@ -83,7 +83,7 @@ def test_a_file_with_any_part_overwritten_gives_tensors_or_a_sentence(
     contents: dict[str, bytes], tmp_path: Path, name: str
 ) -> None:
     content, rng = contents[name], random.Random(0)
-    for _ in range(400):
+    for _ in range(200):
         mutated = bytearray(content)
         for _ in range(rng.choice((1, 1, 2, 8))):
             mutated[rng.randrange(len(mutated))] = rng.randrange(256)
@@ -112,7 +112,7 @@ def test_a_file_with_parts_removed_doubled_or_inserted_gives_tensors_or_a_senten
 
 
 @settings(
-    max_examples=300,
+    max_examples=200,
     deadline=None,
     derandomize=True,
     database=None,
