@@ -39,11 +39,10 @@ def figures(
         data: training pictures, to show those nearest to generated ones
     """
     from limner import api
-    from limner.api.figures import draw_figures
 
     notice(api.setup(), quiet)
     with progress_bar("figures", quiet) as progress:
-        made = draw_figures(
+        made = api.draw_figures(
             checkpoint,
             out,
             which=which,

@@ -45,7 +45,7 @@ def draw(context: FigureContext) -> list[Path] | str:
         return "pixelwise normalization gives every pixel of a layer the same norm, so there is nothing to see"
     peaks = {name: sum(peak_over_median(found[name]) for found in maps) / len(maps) for name in maps[0]}
     width, height = context.cell
-    table = [cells, *([grey(_shown(found[name], height, width)) for found in maps] for name in peaks)]
+    table = [cells, *([grey(shrunk(found[name], height, width)) for found in maps] for name in peaks)]
     rows = ["picture", *(f"{name}\npeak {peak:.3g}" for name, peak in peaks.items())]
     sheet = context.save_table("droplets", table, rows=rows, columns=[f"seed {seed}" for seed in seeds])
     numbers = [(name, f"{peak:.6g}") for name, peak in peaks.items()]
@@ -73,7 +73,7 @@ def peak_over_median(values: Tensor) -> float:
     return float(peak / median) if peak > 0 else 1.0
 
 
-def _shown(values: Tensor, height: int, width: int) -> Tensor:
+def shrunk(values: Tensor, height: int, width: int) -> Tensor:
     """Return a map relative to its largest value; a map larger than its cell keeps its peaks, unlike a mean."""
     relative = values / values.max().clamp_min(1e-12)
     small = min(values.shape[0], height), min(values.shape[1], width)
