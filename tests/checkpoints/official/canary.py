@@ -29,7 +29,8 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_audit)
-b"x".decode("cp437")  # zipfile imports this codec when it first meets a name that needs it
+for _codec in ("cp437", "raw-unicode-escape"):  # Python imports a codec when it is first needed
+    b"x".decode(_codec)
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -11,9 +9,9 @@ from checkpoints.official.foreign_files import write_torch
 from limner.checkpoints.official.reader import read
 
 
-@pytest.fixture(autouse=True)
-def _read_once(tmp_path: Path) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def _read_once(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What reading imports on its first use is imported before a canary sits."""
+    folder = tmp_path_factory.mktemp("first")
     for legacy in (False, True):
-        write_torch(tmp_path / "first.pt", {"x": torch.zeros(1)}, legacy=legacy)
-        read(tmp_path / "first.pt")
+        read(write_torch(folder / "x.pt", {"x": torch.zeros(1)}, legacy=legacy))
