@@ -1,4 +1,4 @@
-"""What every preset of every room promises, whatever its paper: tested on shrunken networks with random weights."""
+"""What every preset of every room with a generator promises, whatever its paper, on shrunken random networks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from limner.errors import ConfigError, ShapeError
 from limner.papers.base import Batch, Generator, ObjectiveContext, PresetRequest
 
 SMALL = {"channel_max": 8, "channel_base": 64, "z_dim": 16, "w_dim": 16, "mapping_layers": 2}
-CASES = [(room, name) for room in registry.names("papers") for name in registry.get("papers", room).PRESETS]
+ROOMS = [room for room in registry.names("papers") if hasattr(registry.get("papers", room), "Generator")]
+CASES = [(room, name) for room in ROOMS for name in registry.get("papers", room).PRESETS]
 EVERY_PRESET = pytest.mark.parametrize(("room", "name"), CASES, ids=[name for _, name in CASES])
 EVERY_ROOM = pytest.mark.parametrize(("room", "name"), [CASES[0]], ids=[CASES[0][0]])
 

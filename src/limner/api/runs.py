@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from limner import registry
+from limner.api import finished
 from limner.api.catalog import find_preset
 from limner.checkpoints.io import CONFIG_NAME, find_snapshot, load_config
 from limner.config import (
@@ -30,7 +31,7 @@ from limner.data import Dataset, open_dataset
 from limner.data.augment import AugmentPipe, DiffAugment
 from limner.errors import ConfigError, DataError
 from limner.metrics import runner as metrics
-from limner.papers.base import PresetRequest
+from limner.papers.base import FinishedGenerator, PresetRequest
 from limner.runtime import expand
 from limner.training.run_folder import check_batch, check_folder
 from limner.training.schedule import check_schedule
@@ -69,6 +70,8 @@ class RunRequest:
     """Folder of the run. A run in it goes on with its own settings, unless a preset or files are given."""
     init_from: Path | None = None
     """Snapshot whose networks a new run starts from."""
+    generator: Path | None = None
+    """Snapshot whose finished generator an encoder is trained for; a run that goes on knows its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +98,8 @@ def configure(request: RunRequest) -> Plan:
     Raises:
         ConfigError: an unknown preset, file, setting or name, a wrong type, a value that makes no sense, or a `run_dir`
             of another run or of other things.
-        CheckpointError: the configuration of the run in `run_dir` is damaged, or a new run's `init_from` is missing.
+        CheckpointError: the configuration of the run in `run_dir` is damaged, a new run's `init_from` is missing, or
+            `generator` cannot be used.
         DataError: the pictures cannot be read or do not fit.
     """
     overlay = _read_files(request.files)
@@ -104,7 +108,9 @@ def configure(request: RunRequest) -> Plan:
     resumed = None if request.preset or request.files else existing
     if request.init_from is not None and existing is None:
         find_snapshot(request.init_from)
+    generator = _finished_generator(request, overlay, existing, resumed)
     said = merged(to_dict(resumed) if resumed else {}, overlay).get("data", {})
+    said = merged({} if generator is None else finished.pictures_of(generator), said)
     data = from_dict(DataConfig, said, "data")
     path = request.data or data.path
     if not path:
@@ -118,9 +124,17 @@ def configure(request: RunRequest) -> Plan:
     )
     try:
         is_conditional = data.cond if request.cond is None else request.cond
+        if generator is not None:
+            finished.check_fit(generator, dataset, dataset.c_dim if is_conditional else 0)
         start, base = resumed, resumed
         if start is None or base is None:
-            start, base = _from_preset(request, overlay, dataset, is_conditional, existing)
+            own = PresetRequest(
+                resolution=dataset.resolution,
+                channels=dataset.channels,
+                c_dim=_c_dim(dataset, is_conditional),
+                generator=generator,
+            )
+            start, base = _from_preset(request, overlay, own, existing)
         values = to_dict(start)
         if request.init_from and not resumed:
             values = merged(values, FINE_TUNING)
@@ -171,22 +185,14 @@ def _run_in(run_dir: Path | None) -> RunConfig | None:
 
 
 def _from_preset(
-    request: RunRequest,
-    overlay: Mapping[str, Any],
-    dataset: Dataset,
-    is_conditional: bool,
-    existing: RunConfig | None,
+    request: RunRequest, overlay: Mapping[str, Any], own: PresetRequest, existing: RunConfig | None
 ) -> tuple[RunConfig, RunConfig]:
     """Return the preset for the batch, processes and length asked for, and for its own, to compare the run with.
 
-    A run of this preset that exists already keeps its pace of growing when it is made longer.
+    A run of this preset that exists already keeps its pace of growing and learning when it is made longer.
     """
-    named = overlay.get("preset")
-    if request.preset and named and named != request.preset:
-        raise ConfigError(f"the configuration file is of preset '{named}', --preset says '{request.preset}'; drop one")
-    preset = find_preset(str(request.preset or named or DEFAULT_PRESET))
+    preset = find_preset(_preset_name(request, overlay))
     batch = request.batch or overlay.get("batch")
-    own = PresetRequest(resolution=dataset.resolution, channels=dataset.channels, c_dim=_c_dim(dataset, is_conditional))
     asked = dataclasses.replace(
         own,
         batch=batch if isinstance(batch, int) and batch > 0 else None,
@@ -195,7 +201,8 @@ def _from_preset(
     )
     start, base = preset.build(asked), preset.build(own)
     if existing is not None and existing.preset == preset.name:
-        pace = {name: getattr(existing.schedule, name) for name in ("stable_kimg", "fade_kimg")}
+        durations = ("stable_kimg", "fade_kimg", "lr_decay_kimg")
+        pace = {name: getattr(existing.schedule, name) for name in durations}
         start = dataclasses.replace(start, schedule=dataclasses.replace(start.schedule, **pace))
     if overlay.get("room", start.room) != start.room:
         raise ConfigError(
@@ -203,6 +210,24 @@ def _from_preset(
             f"'{start.room}'; name a preset of that room"
         )
     return start, base
+
+
+def _preset_name(request: RunRequest, overlay: Mapping[str, Any]) -> str:
+    named = overlay.get("preset")
+    if request.preset and named and named != request.preset:
+        raise ConfigError(f"the configuration file is of preset '{named}', --preset says '{request.preset}'; drop one")
+    return str(request.preset or named or DEFAULT_PRESET)
+
+
+def _finished_generator(
+    request: RunRequest, overlay: Mapping[str, Any], existing: RunConfig | None, resumed: RunConfig | None
+) -> FinishedGenerator | None:
+    """Return the generator that an encoder is trained for; None for other runs."""
+    if resumed is None:
+        return finished.find(request.generator, _preset_name(request, overlay), overlay, existing)
+    if request.generator is not None:
+        finished.check_same(request.generator, resumed)
+    return FinishedGenerator.of(resumed)
 
 
 def _total_kimg(request: RunRequest, overlay: Mapping[str, Any]) -> float | None:
@@ -250,6 +275,11 @@ def _check_parts(config: RunConfig) -> None:
             registry.get("callbacks", name)  # raises, naming the closest
     for name in config.callbacks.metrics:
         metrics.find(name)
+    if config.encoder is not None and config.callbacks.metrics:
+        raise ConfigError(
+            f"callbacks.metrics: got {', '.join(config.callbacks.metrics)}, which measure a generator, but preset "
+            f"'{config.preset}' trains an encoder; drop --metrics"
+        )
     AugmentPipe(config.augment.pipe)
     DiffAugment(config.augment.policy)
     if config.augment.mode == "fixed" and config.augment.p == 0:

@@ -2,6 +2,7 @@
 
     snapshots/000200/  generator_ema.safetensors  generator.safetensors  discriminator.safetensors  config.json
 
+The snapshot of an encoder holds encoder.safetensors and its generator as generator_ema, so that it works by itself.
 config.json says which room and configuration build the networks; tensors must fit them by name and shape. Tensors are
 stored as float32 (integers as they are), contiguous, whatever layout or precision they were trained in. Nothing here
 can execute code: safetensors and JSON hold data alone.
@@ -25,9 +26,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from limner import __version__, registry
-from limner.config import RunConfig, run_config_from_dict, to_dict
+from limner.config import RunConfig, SourceConfig, run_config_from_dict, to_dict
 from limner.errors import CheckpointError, ConfigError
-from limner.papers.base import Generator
+from limner.papers.base import Encoder, FinishedGenerator, Generator
 from limner.runtime import atomic_file, expand, sync_folder
 
 FORMAT = 1
@@ -36,6 +37,8 @@ FORMAT = 1
 CONFIG_NAME = "config.json"
 GENERATORS = ("generator_ema", "generator")
 """Names of the networks `load_generator` can build; the first is its default."""
+ENCODER = "encoder"
+"""Name of the network `load_encoder` builds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,10 +207,66 @@ def load_generator(path: str | Path, name: str | None = None, device: torch.devi
     config = load_config(folder)
     tensors = _read_tensors(folder, name, config.room)
     with torch.random.fork_rng(devices=[]):
-        generator: Generator = registry.get("papers", config.room).Generator(config.generator)
+        generator: Generator = registry.get("papers", config.generator_room).Generator(config.generator)
     load_tensors(generator, tensors, str(folder / f"{name}.safetensors"))
     generator.lod = float(read_document(folder).get("lod", 0.0))
     return generator.to(device).eval().requires_grad_(False)
+
+
+def load_encoder(path: str | Path, device: torch.device | str = "cpu") -> Encoder:
+    """Build the encoder of a snapshot with its weights, ready for use: evaluation mode, no gradients of its own.
+
+    Its `fingerprint` is that of its generator, which lies beside it: `load_generator` with the same path gives it.
+
+    Args:
+        path: a folder of a run that trained an encoder, a snapshot folder in it or a .safetensors file in one.
+        device: where to put it.
+
+    Raises:
+        CheckpointError: no snapshot, none with an encoder, a damaged or foreign file, or tensors that do not fit.
+    """
+    folder = find_snapshot(path)
+    config = load_config(folder)
+    if config.encoder is None:
+        raise CheckpointError(
+            f"'{folder}' holds no encoder, but {', '.join(network_names(folder))} of preset {config.preset}; train one "
+            f"for its generator: limner train --preset idinvert-tiny --generator {folder} --data PICTURES"
+        )
+    tensors = _read_tensors(folder, ENCODER, config.room)
+    with torch.random.fork_rng(devices=[]):
+        encoder: Encoder = registry.get("papers", config.room).Encoder(config.encoder)
+    load_tensors(encoder, tensors, str(folder / f"{ENCODER}.safetensors"))
+    encoder.fingerprint = str(read_document(folder).get("fingerprint", ""))
+    return encoder.to(device).eval().requires_grad_(False)
+
+
+def finished_generator(path: str | Path) -> FinishedGenerator:
+    """Return what the preset of an encoder has to know of the generator of a snapshot.
+
+    Args:
+        path: a run folder, a snapshot folder or a .safetensors file in one; its `generator_ema` is meant.
+
+    Raises:
+        CheckpointError: no snapshot, a damaged one, or one of a run that was still growing.
+    """
+    folder = find_snapshot(path)
+    config, G = load_config(folder), load_generator(folder)
+    if G.lod:
+        raise CheckpointError(
+            f"'{folder}' holds a generator that has grown up to level of detail {G.lod:g}, expected 0, full "
+            "resolution; let its run go on until then, or use a later snapshot"
+        )
+    source = SourceConfig(
+        path=str(folder), room=config.generator_room, fingerprint=fingerprint(config, _plain_tensors(G))
+    )
+    return FinishedGenerator(
+        source=source,
+        generator=config.generator,
+        discriminator=config.discriminator,
+        z_dim=G.z_dim,
+        w_dim=G.w_dim,
+        num_ws=G.num_ws,
+    )
 
 
 def read_networks(path: str | Path, names: Iterable[str]) -> dict[str, dict[str, Tensor]]:
@@ -264,7 +323,7 @@ def fingerprint(config: RunConfig, tensors: Mapping[str, Tensor]) -> str:
 
     Two snapshots with the same generator have the same fingerprint, whatever else their runs were told.
     """
-    identity = {"room": config.room, "generator": to_dict(config.generator)}
+    identity = {"room": config.generator_room, "generator": to_dict(config.generator)}
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())

@@ -60,6 +60,8 @@ class TrainOptions:
     """weight of R1"""
     init_from: Annotated[str | None, Parameter(group=NETWORK)] = None
     """snapshot whose networks a new run starts from: fine-tuning; what does not fit is listed and starts fresh"""
+    generator: Annotated[str | None, Parameter(group=NETWORK)] = None
+    """finished generator that an encoder is trained for: the folder of its run, a snapshot, or a file in one"""
     freeze_d: Annotated[int | None, Parameter(name=["--freeze-d", "--freezed"], group=NETWORK)] = None
     """first layers of D, counted from the picture, that stay as they are (Freeze-D; 10 is a good start)"""
     grow: Annotated[bool | None, Parameter(group=NETWORK, negative="")] = None
@@ -149,6 +151,7 @@ def train(options: Annotated[TrainOptions, Parameter(name="*")] = TrainOptions()
         limner train --data faces.zip --preset stylegan2-config-f --dry-run > run.yaml
         limner train --config run.yaml --set objective.pl_weight=0 --out runs/no-pl
         limner train --data faces.zip --out runs/faces --nproc 2
+        limner train --preset idinvert-tiny --generator runs/faces --data faces.zip --out runs/encoder
     """
     from limner import api
 
@@ -168,6 +171,7 @@ def train(options: Annotated[TrainOptions, Parameter(name="*")] = TrainOptions()
             settings={**_flag_settings(options), **parse_settings("--set", options.set)},
             run_dir=None if out is None else Path(out),
             init_from=None if init_from is None else Path(init_from),
+            generator=None if options.generator is None else Path(options.generator),
         )
     )
     if plan.data_note:
@@ -207,7 +211,7 @@ def closing_lines(outcome: Outcome, before: float, config: RunConfig, out: str) 
     else:
         state = f"{outcome.kimg:g} kimg done; a larger --kimg extends the run"
     use = f"limner generate {shlex.quote(out)} --seeds 0-35 --grid" + (" --class 0" if config.data.cond else "")
-    rows = [*outcome.results.items(), ("use it", use)]
+    rows = [*outcome.results.items(), *([("use it", use)] if config.encoder is None else [])]
     return [state, *(f"  {name:<18}{value}" for name, value in rows)]
 
 

@@ -21,6 +21,7 @@ from limner.config.run import (
     OptimizerConfig,
     RunConfig,
     ScheduleConfig,
+    SourceConfig,
 )
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Resolution",
     "RunConfig",
     "ScheduleConfig",
+    "SourceConfig",
     "base_grid",
     "check_limits",
     "difference",

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import yaml
 
 from limner import registry
-from limner.config.run import RunConfig
+from limner.config.run import RunConfig, SourceConfig
 from limner.errors import ConfigError, closest
 
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -60,22 +60,52 @@ def run_config_from_dict(values: Mapping[str, Any]) -> RunConfig:
     """Build a `RunConfig`; the room named in it supplies the types of its parts."""
     if not isinstance(values, Mapping) or "room" not in values:
         raise ConfigError("the configuration names no 'room'; expected one of: " + ", ".join(registry.names("papers")))
-    return from_dict(RunConfig, values, parts=room_parts(str(values["room"])))
+    source = values.get("generator_from")
+    generator_room = source.get("room") if isinstance(source, Mapping) else None
+    parts = room_parts(str(values["room"]), str(generator_room or ""))
+    for name in ("encoder", "generator_from"):
+        if values.get(name) is not None and name not in parts:
+            raise ConfigError(
+                f"'{name}' is for rooms that train an encoder, room '{values['room']}' does not; drop it, or name a "
+                "preset of such a room"
+            )
+    return from_dict(RunConfig, values, parts=parts)
 
 
-def room_parts(room: str) -> dict[str, type]:
-    """Return the dataclasses that the fields `generator`, `discriminator` and `objective` take in `room`."""
+def room_parts(room: str, generator_room: str = "") -> dict[str, type]:
+    """Return the dataclasses that the fields of a `RunConfig` left open take in `room`.
+
+    Args:
+        room: of the run.
+        generator_room: room of the finished generator, where the run trains an encoder; empty: none is named yet, and
+            `generator` and `discriminator` stay open.
+
+    Raises:
+        ConfigError: an unknown room, or one that has no generator.
+    """
     module = registry.get("papers", room)
-    return {
-        "generator": module.GeneratorConfig,
-        "discriminator": module.DiscriminatorConfig,
-        "objective": module.ObjectiveConfig,
-    }
+    parts: dict[str, type] = {"objective": module.ObjectiveConfig}
+    if hasattr(module, "EncoderConfig"):
+        parts |= {"encoder": module.EncoderConfig, "generator_from": SourceConfig}
+    else:
+        generator_room = room
+    if generator_room:
+        networks = registry.get("papers", generator_room)
+        if not hasattr(networks, "GeneratorConfig"):
+            raise ConfigError(
+                f"generator_from.room: got '{generator_room}', which has no generator; expected its generator's room"
+            )
+        parts |= {"generator": networks.GeneratorConfig, "discriminator": networks.DiscriminatorConfig}
+    return parts
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """Return `config` as nested plain values (lists for tuples) that JSON and YAML can hold."""
-    return {f.name: _plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
+    """Return `config` as nested plain values (lists for tuples) that JSON and YAML can hold.
+
+    A field marked as optional that is None is left out.
+    """
+    values = {f: getattr(config, f.name) for f in dataclasses.fields(config)}
+    return {f.name: _plain(v) for f, v in values.items() if v is not None or not f.metadata.get("optional")}
 
 
 def with_changes(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:

@@ -47,7 +47,7 @@ class OptimizerConfig:
     """Adam for both networks."""
 
     g_lr: float = 0.002
-    """Learning rate of G (StyleGAN2 paper, Appendix B: 0.002)."""
+    """Learning rate of G (StyleGAN2 paper, Appendix B: 0.002), or of the encoder where that is trained."""
     d_lr: float = 0.002
     """Learning rate of D."""
     beta1: float = 0.0
@@ -87,9 +87,14 @@ class ScheduleConfig:
     """Learning rate of both networks by the resolution being trained; those of `optimizer` at others."""
     reset_optimizers: bool = True
     """Forget Adam's moments when a fade begins and when it ends (official ProGAN training)."""
+    lr_decay: float = 1.0
+    """Learning rates fall smoothly, by this factor every `lr_decay_kimg`; 1: they stay."""
+    lr_decay_kimg: float = 1000.0
+    """Images over which learning rates fall by `lr_decay`, kimg."""
 
     def __post_init__(self) -> None:
         durations = dict.fromkeys(("lr_rampup_kimg", "stable_kimg", "fade_kimg"), ">= 0")
+        durations |= {"lr_decay": "> 0, <= 1", "lr_decay_kimg": "> 0"}
         tables = {"batch_by_resolution": ">= 1", "lr_by_resolution": ">= 0"}
         check_limits(self, "schedule", **durations, **tables, initial_resolution=">= 4")
 
@@ -150,6 +155,22 @@ class CallbacksConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SourceConfig:
+    """The finished generator that a run trains an encoder for. Filled in from the snapshot."""
+
+    path: str = ""
+    """Snapshot that holds it."""
+    room: str = ""
+    """Paper whose networks it and its discriminator are."""
+    fingerprint: str = ""
+    """Which generator it is (see `checkpoints.io.fingerprint`)."""
+
+
+OPTIONAL = {"optional": True}
+"""Metadata of a field that plain values leave out where it is None."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """Everything that decides a run's result."""
 
@@ -160,11 +181,15 @@ class RunConfig:
     data: DataConfig = field(default_factory=DataConfig)
     """Pictures."""
     generator: Any
-    """`GeneratorConfig` of the room."""
+    """`GeneratorConfig` of the room, or of the room named by `generator_from`; None before a generator is named."""
     discriminator: Any
-    """`DiscriminatorConfig` of the room."""
+    """`DiscriminatorConfig`, likewise."""
     objective: Any
     """`ObjectiveConfig` of the room."""
+    encoder: Any = field(default=None, metadata=OPTIONAL)
+    """`EncoderConfig` of a room that trains an encoder; None in others."""
+    generator_from: SourceConfig | None = field(default=None, metadata=OPTIONAL)
+    """Where the generator comes from that an encoder is trained for; None: it is trained."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     """Adam settings."""
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
@@ -187,7 +212,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         check_limits(self, "", total_kimg=">= 0", batch=">= 1", batch_gpu=">= 1", seed=f">= 0, < {2**32}")
         shared = (("img_resolution", "resolution"), ("img_channels", "channels"), ("c_dim", "c_dim"))
-        for part in ("generator", "discriminator"):
+        for part in ("generator", "discriminator", "encoder"):
             for name, source in shared:
                 expected = getattr(self.data, source)
                 got = getattr(getattr(self, part), name, expected)
@@ -197,3 +222,8 @@ class RunConfig:
                         f"{part}.{name}: got {got}, expected {expected}, the value of data.{source}; "
                         "set both to the same"
                     )
+
+    @property
+    def generator_room(self) -> str:
+        """Paper whose networks `generator` and `discriminator` are; empty before a generator is named."""
+        return self.room if self.generator_from is None else self.generator_from.room

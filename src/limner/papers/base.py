@@ -1,7 +1,8 @@
 """What every paper's room provides: the contracts that training, latents, checkpoints and the verbs rely on.
 
 A room is a package `limner/papers/<room>` that exports `GeneratorConfig`, `DiscriminatorConfig`, `ObjectiveConfig`,
-`Generator`, `Discriminator`, `Objective`, `PRESETS`, `LADDERS` and `PAPER`. Rooms never import one another.
+`Generator`, `Discriminator`, `Objective`, `PRESETS`, `LADDERS` and `PAPER`. A room that inverts generators of others
+exports `EncoderConfig` and `Encoder` instead of the networks above. Rooms never import one another.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from limner.config import Resolution, RunConfig
+from limner.config import Resolution, RunConfig, SourceConfig
 from limner.errors import ConfigError, ShapeError, closest
 from limner.images import to_pil
 
 NoiseMode = Literal["const", "random", "none"]
 NOISE_MODES: tuple[str, ...] = ("const", "random", "none")
+CodeSpace = Literal["z", "w", "w+"]
+"""Latents an encoder gives: z; one w for all layers; a w for each."""
 
 
 def seed_to_z(seed: int, z_dim: int) -> Tensor:
@@ -73,6 +76,39 @@ class Paper:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FinishedGenerator:
+    """What the preset of an encoder has to know of the generator it is trained for."""
+
+    source: SourceConfig
+    """Where it is, and which it is."""
+    generator: Any
+    """`GeneratorConfig` of its room."""
+    discriminator: Any
+    """`DiscriminatorConfig` of its room."""
+    z_dim: int
+    """Length of z."""
+    w_dim: int
+    """Length of w."""
+    num_ws: int
+    """Number of layers that take a w."""
+
+    @classmethod
+    def of(cls, config: RunConfig) -> FinishedGenerator | None:
+        """Return the generator of a run that trains an encoder; None for other runs, and where none is named yet."""
+        source, encoder = config.generator_from, config.encoder
+        if source is None or not source.room:
+            return None
+        return cls(
+            source=source,
+            generator=config.generator,
+            discriminator=config.discriminator,
+            z_dim=encoder.z_dim,
+            w_dim=encoder.w_dim,
+            num_ws=encoder.num_ws,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class PresetRequest:
     """What a preset may depend on. `None` means: the preset's own value."""
 
@@ -88,6 +124,8 @@ class PresetRequest:
     """Processes of the run."""
     total_kimg: float | None = None
     """Length of the run; the durations of growing shrink and stretch with it."""
+    generator: FinishedGenerator | None = None
+    """The generator that an encoder is trained for; None: none is named yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -355,6 +393,51 @@ class Discriminator(nn.Module, ABC):
         """Return the layers from the picture inwards, in the order Freeze-D counts them."""
 
 
+class Encoder(nn.Module, ABC):
+    """Pictures to latents of one generator. All attributes but `fingerprint` are set by the subclass's constructor."""
+
+    space: CodeSpace
+    z_dim: int
+    w_dim: int
+    num_ws: int
+    img_resolution: Resolution
+    img_channels: int
+    fingerprint: str = ""
+    """Which generator it was trained for (see `checkpoints.io.fingerprint`); set by who loads or trains it."""
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> Tensor:
+        """Encode pictures.
+
+        Args:
+            images: [N, C, H, W] in [-1, 1], of the size of the generator's pictures.
+
+        Returns:
+            z [N, z_dim] where `space` is `z`, else ws [N, num_ws, w_dim], of equal rows where it is `w`.
+
+        Raises:
+            ShapeError: pictures of another shape.
+        """
+
+    @abstractmethod
+    def start_from(self, G: Generator) -> None:
+        """Take from a finished generator what the code starts from, once, before training."""
+
+    def encode(self, images: Tensor, G: Generator, c: Tensor | None = None) -> Tensor:
+        """Encode pictures [N, C, H, W] as ws [N, num_ws, w_dim] of `G`; c [N, c_dim] maps a z where G takes labels."""
+        codes = self(images)
+        return G.mapping(codes, c) if self.space == "z" else codes
+
+    def check_generator(self, G: Generator) -> None:
+        """Raise `ShapeError` unless the latents and pictures of `G` are of the shapes of this encoder's."""
+        for name in ("z_dim", "w_dim", "num_ws", "img_resolution", "img_channels"):
+            if getattr(self, name) != getattr(G, name):
+                raise ShapeError(
+                    f"the encoder has {name}={getattr(self, name)}, the generator {name}={getattr(G, name)}; use an "
+                    "encoder with the generator it was trained for"
+                )
+
+
 class Draws(Protocol):
     """Random numbers of one phase: drawn for the total batch, handed out as this process's share.
 
@@ -436,9 +519,13 @@ class Objective(nn.Module, ABC):
     def phases(self) -> list[Phase]:
         """The phases of one iteration, in the order they run."""
 
+    def about(self) -> dict[str, Any]:
+        """What a snapshot's config.json says of the losses besides the configuration; plain values."""
+        return {}
+
 
 class Room(Protocol):
-    """What the package of a room exports."""
+    """What the package of a room exports that trains a generator."""
 
     GeneratorConfig: type
     DiscriminatorConfig: type

@@ -154,7 +154,8 @@ def _step(state: TrainingState, phase: Phase, batch: Batch, num_frozen: int) -> 
 
 def _time_ema(state: TrainingState) -> float:
     started = time.perf_counter()
-    update_ema(state.G_ema, state.G, 0.99)
+    if state.E is None:
+        update_ema(state.G_ema, state.G, 0.99)
     return time.perf_counter() - started
 
 

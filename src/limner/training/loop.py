@@ -31,6 +31,7 @@ from limner.training.distributed import Processes, join, leave
 from limner.training.draws import SharedDraws
 from limner.training.ema import ema_decay, update_ema
 from limner.training.interrupt import StopSignals
+from limner.training.pretrained import start_encoder, take_generator
 from limner.training.schedule import Moment, moment
 from limner.training.state import TrainingState, from_tree, initial_state, learning_rate, to_tree
 from limner.training.statistics import Statistics
@@ -114,13 +115,13 @@ def _prepare(
     dataset = open_dataset(
         data.path, resolution=data.resolution, channels=data.channels, subset=data.subset, seed=config.seed
     )
+    context = ObjectiveContext(reduce_mean=processes.mean)
+    state = initial_state(config, context, device)  # before the folder is made: it raises where something is missing
     if processes.is_first:
         run_folder.open_folder(run_dir, config, dataset.fingerprint, command)
     processes.barrier()
-    context = ObjectiveContext(reduce_mean=processes.mean)
-    state = initial_state(config, context, device)
     context.augment = augmentation.build(config.augment, state.augment_p, device)
-    transfer = _restore(state, run_dir, init_from, config.room, processes)
+    transfer = _restore(state, run_dir, init_from, config, processes)
     if transfer is not None and processes.is_first and not quiet:
         print(transfer.notice(), flush=True)
     loader = Loader(
@@ -158,9 +159,13 @@ def _prepare(
 
 
 def _restore(
-    state: TrainingState, run_dir: Path, init_from: Path | None, room: str, processes: Processes
+    state: TrainingState, run_dir: Path, init_from: Path | None, config: RunConfig, processes: Processes
 ) -> Transfer | None:
-    """Take up the latest state of the run; a run without one starts from the snapshot `init_from`, if given."""
+    """Take up the latest state of the run.
+
+    A run without one takes the generator that an encoder is trained for, and starts from the snapshot `init_from`, if
+    given.
+    """
     tree = load_latest_state(run_dir)
     if tree is not None:
         from_tree(state, tree, str(run_dir / "state"))
@@ -170,8 +175,12 @@ def _restore(
             f"{state.nimg / 1000:g} kimg; put --out on a disk that all machines share"
         )
     transfer = None
+    if tree is None and config.generator_from is not None:
+        take_generator(state, config)
     if tree is None and init_from is not None:
-        transfer = take_over(state, init_from, room, run_dir if processes.is_first else None)
+        transfer = take_over(state, init_from, config.room, run_dir if processes.is_first else None)
+    if config.generator_from is not None:
+        start_encoder(state, config, is_fresh=tree is None)
     for module in state.modules().values():
         processes.broadcast(module)
     return transfer
@@ -232,7 +241,8 @@ def _iterate(run: _Run, phases: Sequence[Phase]) -> None:
             _step(run, phase, now, images, c)
     state.nimg += now.batch
     state.iteration += 1
-    update_ema(state.G_ema, state.G, ema_decay(config.ema, batch=now.batch, nimg=state.nimg))
+    if state.E is None:
+        update_ema(state.G_ema, state.G, ema_decay(config.ema, batch=now.batch, nimg=state.nimg))
     if config.augment.mode == "ada" and state.iteration % config.augment.interval == 0:
         augmentation.adjust(state, config.augment, run.processes, now.batch)
 

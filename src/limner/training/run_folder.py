@@ -11,8 +11,11 @@ from limner.training.schedule import batches
 
 COMMAND_NAME = "command.txt"
 
-CHANGEABLE = ("total_kimg", "callbacks.", "data.path", "data.workers", "data.cache_mb", "batch_gpu")
-"""Settings that may change when a run goes on: its length, what is written, and how work is laid out."""
+CHANGEABLE = (
+    *("total_kimg", "callbacks.", "data.path", "data.workers", "data.cache_mb", "batch_gpu"),
+    "generator_from.path",
+)
+"""Settings that may change when a run goes on: its length, what is written, how work is laid out, where things lie."""
 
 
 def check_batch(config: RunConfig, world: int) -> None:

@@ -25,18 +25,21 @@ class Moment:
     batch: int
     """Total batch."""
     g_lr: float
-    """Learning rate of G, before the correction for lazy regularization."""
+    """Learning rate of G, or of E where that is trained, before the correction for lazy regularization."""
     d_lr: float
-    """Learning rate of the other networks, likewise."""
+    """Learning rate of D, likewise."""
 
 
 def moment(config: RunConfig, nimg: int) -> Moment:
     """Return the settings after `nimg` images.
 
-    The learning rate rises as exp(-5 (1 - p)^2) with p the elapsed part of the ramp-up (official ProGAN training).
+    The learning rate rises as exp(-5 (1 - p)^2) with p the elapsed part of the ramp-up (official ProGAN training), and
+    falls as lr_decay^(nimg / decay length).
     """
-    rampup = config.schedule.lr_rampup_kimg * 1000
+    schedule = config.schedule
+    rampup = schedule.lr_rampup_kimg * 1000
     lr_scale = 1.0 if nimg >= rampup else math.exp(-5 * (1 - nimg / rampup) ** 2)
+    lr_scale *= schedule.lr_decay ** (nimg / (schedule.lr_decay_kimg * 1000))
     return _moment(config, lod_at(config.schedule, nominal_side(config.data.resolution), nimg), lr_scale)
 
 

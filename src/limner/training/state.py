@@ -13,7 +13,7 @@ from limner import registry
 from limner.checkpoints.io import load_tensors
 from limner.config import RunConfig
 from limner.errors import CheckpointError, ConfigError
-from limner.papers.base import Discriminator, Generator, Objective, ObjectiveContext, Phase
+from limner.papers.base import Discriminator, Encoder, Generator, Objective, ObjectiveContext, Phase
 from limner.training.schedule import Moment, moment
 
 
@@ -25,15 +25,17 @@ class TrainingState:
     """
 
     G: Generator
-    """Generator, trained."""
+    """Generator, trained; where an encoder is trained, the finished one that does not move."""
     D: Discriminator
     """Discriminator, trained."""
     G_ema: Generator
-    """Moving average of G; what samples, metrics and users see."""
+    """Moving average of G; what samples, metrics and users see. Where an encoder is trained, G itself."""
+    E: Encoder | None = None
+    """Encoder, trained; None where G is."""
     objective: Objective
     """Its buffers hold `pl_mean`."""
     optimizers: dict[str, torch.optim.Optimizer]
-    """Module name (`G`, `D`) -> optimiser."""
+    """Module name (`G`, `D`, `E`) -> optimiser."""
     rng: torch.Generator
     """Source of every random draw of training, the same on every process."""
     augment_p: torch.Tensor
@@ -55,7 +57,19 @@ class TrainingState:
 
     def modules(self) -> dict[str, torch.nn.Module]:
         """Everything with tensors, by its name in a state file."""
+        if self.E is not None:
+            return {"E": self.E, "D": self.D, "G_ema": self.G_ema, "objective": self.objective}
         return {"G": self.G, "D": self.D, "G_ema": self.G_ema, "objective": self.objective}
+
+    def networks(self) -> dict[str, torch.nn.Module]:
+        """What a snapshot holds, by its name there."""
+        found: dict[str, torch.nn.Module] = {"generator": self.G, "generator_ema": self.G_ema, "discriminator": self.D}
+        if self.E is None:
+            return found
+        del found["generator"]
+        if "D" not in self.optimizers:
+            del found["discriminator"]
+        return {**found, "encoder": self.E}
 
     def grow(self, lod: float) -> None:
         """Take up another level of detail, also as what the generators make by themselves."""
@@ -68,7 +82,7 @@ class TrainingState:
             phase: what comes next.
             num_frozen: first layers of D that never move.
         """
-        networks = {"G": self.G, "D": self.D}
+        networks = {"G": self.G, "D": self.D} if self.E is None else {"G": self.G, "D": self.D, "E": self.E}
         for name, network in networks.items():
             network.requires_grad_(name == phase.module)
         for layer in self.D.freezable_layers()[:num_frozen]:
@@ -85,25 +99,34 @@ def initial_state(config: RunConfig, context: ObjectiveContext, device: torch.de
 
     Raises:
         ConfigError: the networks cannot be built, or more layers of D are to be frozen than it has.
+        WeightsError: the objective needs a feature network whose weights are not here.
     """
-    room = registry.get("papers", config.room)
+    room, networks_room = registry.get("papers", config.room), registry.get("papers", config.generator_room)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        G, D = room.Generator(config.generator), room.Discriminator(config.discriminator)
+        G, D = networks_room.Generator(config.generator), networks_room.Discriminator(config.discriminator)
+        E = None if config.encoder is None else room.Encoder(config.encoder)
     G, D = G.to(device).train(), D.to(device).train()
-    G_ema = copy.deepcopy(G).eval().requires_grad_(False)
-    objective = room.Objective(config.objective, G, D, context).to(device)
+    networks: dict[str, torch.nn.Module] = {"G": G, "D": D}
+    if E is None:
+        G_ema = copy.deepcopy(G).eval().requires_grad_(False)
+        objective = room.Objective(config.objective, G, D, context).to(device)
+    else:
+        G_ema = G.eval().requires_grad_(False)
+        E.check_generator(G)
+        networks["E"] = E = E.to(device).train()
+        objective = room.Objective(config.objective, E, G, D, context).to(device)
     num_layers, num_frozen = len(D.freezable_layers()), config.optimizer.freeze_d
     if num_frozen > num_layers:
         raise ConfigError(
             f"optimizer.freeze_d: got {num_frozen}, expected at most {num_layers}, the layers of this discriminator; "
             "change --freeze-d"
         )
-    networks = {"G": G, "D": D}
     state = TrainingState(
         G=G,
         D=D,
         G_ema=G_ema,
+        E=E,
         objective=objective,
         optimizers={
             name: _optimizer(config, name, networks[name], objective.phases())
@@ -119,7 +142,7 @@ def initial_state(config: RunConfig, context: ObjectiveContext, device: torch.de
 
 def learning_rate(now: Moment, name: str, phases: Sequence[Phase]) -> float:
     """Learning rate of a module, corrected for lazy regularization (StyleGAN2 paper, Appendix B)."""
-    return (now.g_lr if name == "G" else now.d_lr) * lazy_ratio(name, phases)
+    return (now.d_lr if name == "D" else now.g_lr) * lazy_ratio(name, phases)
 
 
 def lazy_ratio(name: str, phases: Sequence[Phase]) -> float:

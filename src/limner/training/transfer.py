@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from limner.checkpoints.io import load_config, read_networks
+from limner.checkpoints.io import find_snapshot, load_config, network_names, read_networks
 from limner.errors import ConfigError
 from limner.runtime import atomic_file
 from limner.training.state import TrainingState
@@ -32,7 +32,7 @@ class Transfer:
     source: str
     """The snapshot."""
     num_copied: int
-    """Tensors of G, its average and D that were copied."""
+    """Tensors of G, its average and D, or of E and D, that were copied."""
     fresh: tuple[str, ...]
     """Those that were not, each with its shape here and there."""
 
@@ -49,7 +49,7 @@ def take_over(state: TrainingState, path: Path, room: str, run_dir: Path | None)
     """Copy the networks of the snapshot at `path` into the state of a fresh run.
 
     Args:
-        state: its G, G_ema and D are changed.
+        state: its G, G_ema and D are changed, or its E and D.
         path: a run folder, a snapshot folder or a .safetensors file in one.
         room: the room of the run.
         run_dir: where to record what was taken over; None: nowhere.
@@ -64,7 +64,10 @@ def take_over(state: TrainingState, path: Path, room: str, run_dir: Path | None)
             f"'{path}' holds networks of room '{there}', expected '{room}', the room of this preset; "
             "start from a preset of that room, or leave out --init-from"
         )
-    modules = {"generator": state.G, "generator_ema": state.G_ema, "discriminator": state.D}
+    modules = state.networks()
+    if state.E is not None:  # the generator does not move; a snapshot may have been trained without D
+        held = network_names(find_snapshot(path))
+        modules = {name: modules[name] for name in ("encoder", "discriminator") if name in modules and name in held}
     networks = read_networks(path, modules)
     num_copied, fresh = 0, []
     for name, module in modules.items():

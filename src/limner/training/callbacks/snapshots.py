@@ -1,4 +1,4 @@
-"""Writes G_ema, G and D to snapshots/<kimg> and drops old ones.
+"""Writes the networks of the run to snapshots/<kimg> and drops old ones: G_ema, G and D, or G_ema, E and D.
 
 The newest `callbacks.keep` snapshots stay, and the best by the first metric besides; others are deleted once a new one
 is complete. `metrics.json` in a snapshot holds its metrics. What resuming needs is not here but in the training state.
@@ -42,8 +42,8 @@ class Snapshots(Callback):
 
     def _write(self, state: TrainingState, metrics: Mapping[str, float]) -> None:
         folder = self.folder / kimg_name(state.nimg)
-        networks = {"generator_ema": state.G_ema, "generator": state.G, "discriminator": state.D}
-        write_snapshot(folder, self.context.config, networks, {"kimg": state.nimg / 1000, "lod": state.lod})
+        about = {"kimg": state.nimg / 1000, "lod": state.lod, **state.objective.about()}
+        write_snapshot(folder, self.context.config, state.networks(), about)
         if metrics:
             with atomic_file(folder / "metrics.json") as file:
                 file.write(json.dumps(metrics, indent=2).encode() + b"\n")

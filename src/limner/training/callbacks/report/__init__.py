@@ -15,7 +15,7 @@ from torch import nn
 from limner import config as configuration
 from limner import registry
 from limner.config import RunConfig
-from limner.papers.base import PresetRequest
+from limner.papers.base import FinishedGenerator, PresetRequest
 from limner.runtime import atomic_file, version_stamp
 from limner.training import history, records
 from limner.training.callbacks.base import Callback, CallbackContext
@@ -82,7 +82,9 @@ def preset_difference(config: RunConfig) -> list[tuple[str, str, str]] | None:
     if config.preset not in presets:
         return None
     data = config.data
-    request = PresetRequest(resolution=data.resolution, channels=data.channels, c_dim=data.c_dim)
+    request = PresetRequest(
+        resolution=data.resolution, channels=data.channels, c_dim=data.c_dim, generator=FinishedGenerator.of(config)
+    )
     changes = configuration.difference(presets[config.preset].build(request), config)
     return [(path, page.value_text(old), page.value_text(new)) for path, old, new in changes]
 
@@ -104,14 +106,18 @@ def _facts(state: TrainingState, context: CallbackContext) -> list[tuple[str, st
     facts += [
         ("pictures", f"{len(context.dataset):,}"),
         ("batch", f"{config.batch}"),
-        ("parameters of G", _count_text(state.G)),
-        ("parameters of D", _count_text(state.D)),
+        *((f"parameters of {name}", _count_text(network)) for name, network in _shown_networks(state)),
         ("device", str(context.device)),
     ]
     best = context.shared.get("best")
     if best and config.callbacks.metrics:
         facts.append((f"best {config.callbacks.metrics[0]}", f"{best['value']:.4g} at {best['kimg']:g} kimg"))
     return facts
+
+
+def _shown_networks(state: TrainingState) -> list[tuple[str, nn.Module]]:
+    others: list[tuple[str, nn.Module]] = [("G", state.G), ("D", state.D)]
+    return others if state.E is None else [("E", state.E), *others]
 
 
 def _count_text(module: nn.Module) -> str:
