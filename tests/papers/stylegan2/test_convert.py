@@ -296,6 +296,7 @@ def test_a_training_file_of_rosinality_computes_what_it_publishes(tmp_path: Path
     average = community.rosinality_mapping(t, many).mean(0)
     torch.testing.assert_close(G.w_avg, average, rtol=1e-4, atol=1e-4)
     assert converted.notes == ("the file has no average of w: it was taken over 10,000 latents",)
+    assert (converted.config.augment.mode, converted.config.augment.p) == ("ada", 0.25)
     expected = maps.tensorflow_logits(
         double(maps.tensorflow_discriminator(3)), pictures(), None, architecture="resnet", group=4
     )

@@ -85,8 +85,7 @@ def _persistent(path: str, value: Mapping[Any, Any], quota: Quota) -> ForeignFil
             f"'{path}' holds a generator of class {networks['G_ema' if 'G_ema' in networks else 'G'].class_name!a}, "
             "expected StyleGAN2; limner has no such network: use the program it comes from"
         )
-    extras: dict[str, Any] = {"training_set": plain(value.get("training_set_kwargs") or {}, quota)}
-    return ForeignFile(path=path, layout="nvidia-pytorch", room="stylegan2", networks=networks, extras=extras)
+    return ForeignFile(path=path, layout="nvidia-pytorch", room="stylegan2", networks=networks)
 
 
 def _tensorflow(path: str, value: list[Any] | tuple[Any, ...], quota: Quota) -> ForeignFile | None:

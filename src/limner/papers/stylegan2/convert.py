@@ -181,12 +181,15 @@ def _default_discriminator(config: GeneratorConfig) -> DiscriminatorConfig:
 
 
 def _augment(file: ForeignFile, notes: list[str]) -> AugmentConfig:
-    """Return the augmentation a file of NVIDIA's PyTorch program was trained with, p included."""
+    """Return the augmentation that NVIDIA's PyTorch program and rosinality's record, p included."""
     pipe = file.networks.get("augment_pipe")
-    if pipe is None or "p" not in pipe.tensors or pipe.tensors["p"].numel() != 1:
+    if pipe is not None and "p" in pipe.tensors and pipe.tensors["p"].numel() == 1:
+        p = float(pipe.tensors["p"])
+        letters = "".join(letter for letter, name in AUGMENT_GROUPS if pipe.settings.get(name))
+    elif isinstance(file.extras.get("ada_aug_p"), float) and file.extras["ada_aug_p"]:
+        p, letters = file.extras["ada_aug_p"], "bgc"  # rosinality's own transforms are of these groups
+    else:
         return AugmentConfig()
-    p = float(pipe.tensors["p"])
-    letters = "".join(letter for letter, name in AUGMENT_GROUPS if pipe.settings.get(name))
     if letters not in PIPES or not 0 <= p <= 1:
         notes.append(f"the augmentation (groups '{letters}', p {p:.3f}) is not one of ours: it was left out")
         return AugmentConfig()
