@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from limner.errors import ConfigError
 from limner.metrics import kernel
 from limner.metrics.kernel import METRICS, ClipDiscrepancy, cubic_kernel, unbiased_mmd
 
@@ -58,6 +59,11 @@ def test_subsets_have_a_thousand_pictures_and_there_are_a_hundred():
 def test_subsets_shrink_to_the_smaller_set():
     values = METRICS["kid50k"].compute([bank(features(300))], [bank(features(40, seed=1))], 0)
     assert abs(values["kid50k"]) < 0.2
+
+
+def test_a_single_picture_is_refused():
+    with pytest.raises(ConfigError, match="kid50k: got 1 picture in a set, expected at least 2"):
+        METRICS["kid50k"].compute([bank(features(30))], [bank(features(1))], 0)
 
 
 def test_sets_of_one_distribution_are_at_zero_on_average_and_others_are_not():

@@ -26,8 +26,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from limner.metrics.base import Metric, State, Statistic
-from limner.metrics.engine.statistics import FeatureBank
+from limner.errors import ConfigError
+from limner.metrics.base import Metric, State
+from limner.metrics.engine.banks import BankMetric
 
 NUM_SUBSETS, SUBSET_SIZE = 100, 1000
 MOST_REAL = 1_000_000
@@ -39,28 +40,14 @@ BLOCK = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
-class BankMetric(Metric):
-    """A metric of two sets of features, all of them."""
-
-    extractor: str
-    """Name of the feature network."""
-    output: str
-    """Name of its output."""
-
-    def real_statistics(self) -> tuple[Statistic, ...]:
-        return (FeatureBank(count=self.num_real or 0, extractor=self.extractor, output=self.output),)
-
-    def generated_statistics(self) -> tuple[Statistic, ...]:
-        return (FeatureBank(count=self.num_generated, extractor=self.extractor, output=self.output),)
-
-
-@dataclass(frozen=True, kw_only=True)
 class KernelInception(BankMetric):
     """KID: the unbiased estimate with the cubic kernel, averaged over subsets."""
 
     def compute(self, real: Sequence[State], generated: Sequence[State], seed: int) -> dict[str, float]:
         x, y = real[0]["rows"], generated[0]["rows"]
         size = min(len(x), len(y), SUBSET_SIZE)
+        if size < 2:
+            raise ConfigError(f"{self.name}: got {size} picture in a set, expected at least 2 to compare within it")
         random = np.random.RandomState(seed % 2**32)
         values = [unbiased_mmd(_drawn(x, size, random), _drawn(y, size, random)) for _ in range(NUM_SUBSETS)]
         return {self.name: float(np.mean(values)), f"{self.name}/std": float(np.std(values))}

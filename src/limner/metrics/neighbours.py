@@ -38,7 +38,7 @@ from torch import Tensor
 
 from limner.errors import ConfigError
 from limner.metrics.base import Metric, State
-from limner.metrics.kernel import BankMetric
+from limner.metrics.engine.banks import BankMetric
 
 BLOCK_NUMBERS = 2**24
 """Distances held at once: 128 MB."""

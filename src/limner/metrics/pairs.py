@@ -92,7 +92,7 @@ class DistanceRows(Rows):
         images = to_rgb(values.to(self._device).float() / 127.5 - 1)  # [n, 3, H, W]
         with torch.no_grad():
             distances = self._network.distance(images[::2], images[1::2])  # [n / 2]
-        self.keep(indices[::2], rows=distances.double())
+        self.keep(indices[::2], rows=distances.cpu().double())
 
 
 @dataclass(frozen=True, kw_only=True)

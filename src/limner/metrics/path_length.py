@@ -99,7 +99,7 @@ class PathRows(Rows):
             check_finite(images, source.name)
             images = to_rgb(prepared(images, self._how.crop).to(self._device))
             distances = self._network.distance(*images.chunk(2))  # [n]
-        self.keep(indices, rows=distances.double() / EPSILON**2)
+        self.keep(indices, rows=distances.cpu().double() / EPSILON**2)
 
 
 @dataclass(frozen=True, kw_only=True)
