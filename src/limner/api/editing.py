@@ -1,0 +1,256 @@
+"""Moving codes along directions, ending in a labelled sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from limner.api.found import RECORD_NAME, Found, load_folder, render
+from limner.api.generation import Label, Progress, record_command
+from limner.api.inverting import open_generator
+from limner.api.mixing import parse_layers
+from limner.editing.base import Direction
+from limner.editing.engine.conditional import conditioned
+from limner.editing.engine.samples import sampled_codes
+from limner.editing.engine.styles import shifted, style_layers, styles
+from limner.errors import CheckpointError, ConfigError
+from limner.images import labelled_sheet, save_png, to_pil
+from limner.latents import Latents, parse_seeds, seeds_to_z
+from limner.papers.base import Generator
+from limner.runtime import expand
+
+NUM_SAMPLES = 2000
+"""Codes the standard deviation of a conditional direction is measured on."""
+SHEET_NAME = "edit.png"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A picture to edit."""
+
+    name: str
+    ws: Tensor
+    """[1, num_ws, w_dim]."""
+    z: Tensor | None = None
+    """[1, z_dim]; None where only ws are known."""
+    found: Found | None = None
+    """Noise maps and weights that belong to it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edited:
+    """What `edit` made."""
+
+    direction: Direction
+    """The one that was followed."""
+    strengths: list[float]
+    paths: list[Path]
+    """Files written, the sheet last."""
+
+
+def parse_strengths(text: str) -> list[float]:
+    """Read `-3:3:7` (from, to, how many) or numbers with commas between.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    try:
+        if ":" in text:
+            first, last, count = text.split(":")
+            strengths = [float(value) for value in np.linspace(float(first), float(last), int(count))]
+        else:
+            strengths = [float(part) for part in text.split(",")]
+    except ValueError:
+        strengths = []
+    if not strengths or not np.isfinite(strengths).all():
+        raise ConfigError(f"strength: got '{text}', expected from:to:count such as -3:3:7, or numbers such as -2,0,2")
+    return strengths
+
+
+def edit(
+    checkpoint: str | Path,
+    codes: str | Path,
+    out: str | Path,
+    *,
+    direction: str | Path,
+    strength: str | Sequence[float] = "-3:3:7",
+    layers: str | None = None,
+    given: Sequence[str | Path] = (),
+    label: Label = None,
+    device: str = "auto",
+    command: str = "",
+    progress: Progress | None = None,
+) -> Edited:
+    """Move codes along a direction and write every picture and a sheet: rows are codes, columns are strengths.
+
+    The column heads are the average picture of the generator, moved as far; in z, whose average maps nowhere, seed 0's.
+
+    Args:
+        checkpoint: see `load`.
+        codes: a folder of `invert`, a file of latents (.safetensors, or .npz of a projector), or seeds such as `0-3,7`.
+        out: a .png for the sheet alone; or a folder, which also gets `NAME_STRENGTH.png` of every picture.
+        direction: a file of `limner directions`; its ending may be left out.
+        strength: in standard deviations; see `parse_strengths`.
+        layers: of w to move, see `mixing.parse_layers`; None: the direction's own.
+        given: directions of what is to stay as it is.
+        label: class of seeds of a conditional generator.
+        device: see `load`.
+        command: recorded in `command.txt` of a folder when given.
+        progress: called after every picture.
+
+    Raises:
+        CheckpointError: see `load`; codes or directions that are damaged or of another generator.
+        ConfigError: strengths, layers, seeds or conditions that do not fit.
+        LimnerError: a file cannot be written.
+    """
+    strengths = parse_strengths(strength) if isinstance(strength, str) else list(strength)
+    target = expand(out)
+    generator, identity = open_generator(checkpoint, device)
+    c = generator.label_vector(label) if label is not None or generator.c_dim else None
+    ways = [Direction.load(expand(path)) for path in (direction, *given)]
+    for way in ways:
+        way.check(generator, identity)
+    subjects = open_codes(codes, generator, identity, c)
+    way = conditioned(ways[0], ways[1:], _samples(generator, ways[0], c)) if given else ways[0]
+    chosen = None if layers is None else parse_layers(layers, generator.num_ws)
+    mover = Mover(generator, way, chosen, c)
+    if way.space == "z":
+        (average,) = open_codes("0", generator, identity, c)
+    else:
+        average = Subject(name="average", ws=generator.w_avg.expand(1, generator.num_ws, -1))
+    total, done = (len(subjects) + 1) * len(strengths), 0
+
+    def row(subject: Subject) -> list[Image.Image]:
+        nonlocal done
+        pictures = []
+        for value in strengths:
+            pictures += to_pil(mover.picture(subject, value))
+            done += 1
+            if progress:
+                progress(done, total)
+        return pictures
+
+    cells = [row(subject) for subject in subjects]
+    sources = [to_pil(render(generator, subject.ws, subject.found))[0] for subject in subjects]
+    sheet = labelled_sheet(
+        cells,
+        sources,
+        row(average),
+        row_captions=[subject.name for subject in subjects],
+        column_captions=[f"{value:+g}" for value in strengths],
+    )
+    if target.suffix.lower() == ".png":
+        return Edited(direction=way, strengths=strengths, paths=[save_png(sheet, target)])
+    paths = [
+        save_png(picture, target / f"{subject.name}_{value:+g}.png")
+        for subject, line in zip(subjects, cells, strict=True)
+        for value, picture in zip(strengths, line, strict=True)
+    ]
+    paths.append(save_png(sheet, target / SHEET_NAME))
+    record_command(target, command)
+    return Edited(direction=way, strengths=strengths, paths=paths)
+
+
+class Mover:
+    """Makes the picture of a subject moved along a direction, whatever its space."""
+
+    def __init__(self, generator: Generator, way: Direction, layers: Sequence[int] | None, c: Tensor | None) -> None:
+        self.generator, self.way, self.layers, self.c = generator, way, layers, c
+        self._styles = style_layers(generator) if way.space == "s" else []
+        if way.space == "s" and layers is not None:
+            raise ConfigError(
+                f"direction '{way.name}' moves one style channel, which has its layer; leave --layers out"
+            )
+
+    @torch.no_grad()
+    def picture(self, subject: Subject, strength: float) -> Tensor:
+        """Return the picture [1, C, H, W] of a subject moved by `strength` standard deviations."""
+        way = self.way
+        if way.space == "s":
+            offset = (strength * way.deviation * way.vector).to(subject.ws)
+            with shifted(self._styles, offset):
+                return render(self.generator, subject.ws, subject.found)
+        if way.space == "z":
+            if subject.z is None:
+                raise ConfigError(
+                    f"direction '{way.name}' is in z, but '{subject.name}' is known in w alone; edit seeds, or invert "
+                    "with --space z"
+                )
+            ws = self.generator.mapping(way.apply(subject.z, strength, self.layers), self.c)
+        else:
+            ws = way.apply(subject.ws, strength, self.layers)
+        return render(self.generator, ws, subject.found)
+
+
+def open_codes(codes: str | Path, generator: Generator, identity: str, c: Tensor | None) -> list[Subject]:
+    """Return the pictures that a folder of `invert`, a file of latents, or a list of seeds stands for.
+
+    Raises:
+        CheckpointError: codes that are damaged, or of another generator.
+        ConfigError: text that is no list of seeds.
+    """
+    path = expand(codes)
+    device = generator.w_avg
+    if (path / RECORD_NAME).is_file():
+        found = load_folder(path, generator, identity)
+        return [
+            Subject(
+                name=f.name,
+                ws=f.ws[None].to(device),
+                z=f.code[None].to(device) if f.space == "z" else None,
+                found=f,
+            )
+            for f in found
+        ]
+    if path.suffix in (".safetensors", ".npz"):
+        return _latents_subjects(path, generator, c)
+    if not path.exists() and str(codes)[:1].isdigit():
+        seeds = parse_seeds(str(codes))
+        z = seeds_to_z(seeds, generator.z_dim).to(device)
+        ws = _mapped(generator, z, c)
+        return [Subject(name=f"seed{s:04d}", ws=ws[i : i + 1], z=z[i : i + 1]) for i, s in enumerate(seeds)]
+    raise CheckpointError(
+        f"codes: got '{codes}', expected a folder of limner invert, a file of latents (.safetensors, .npz), or seeds "
+        "such as 0-3,7"
+    )
+
+
+def _latents_subjects(path: Path, generator: Generator, c: Tensor | None) -> list[Subject]:
+    latents = Latents.load(path)
+    values = latents.values.to(generator.w_avg)
+    expected = {"z": (generator.z_dim,), "w": (generator.w_dim,), "w+": (generator.num_ws, generator.w_dim)}
+    if tuple(values.shape[1:]) != expected[latents.space]:
+        raise CheckpointError(
+            f"'{path}' holds codes of {list(values.shape[1:])} in {latents.space}, this generator's are "
+            f"{list(expected[latents.space])}; they are of another generator"
+        )
+    if latents.space == "z":
+        ws = _mapped(generator, values, c)
+    else:
+        ws = values if latents.space == "w+" else values[:, None].expand(-1, generator.num_ws, -1)
+    zs = values if latents.space == "z" else None
+    return [
+        Subject(name=f"{path.stem}-{i}", ws=ws[i : i + 1], z=None if zs is None else zs[i : i + 1])
+        for i in range(len(ws))
+    ]
+
+
+@torch.no_grad()
+def _mapped(generator: Generator, z: Tensor, c: Tensor | None) -> Tensor:
+    return generator.mapping(z, None if c is None else c.expand(len(z), -1))
+
+
+def _samples(generator: Generator, way: Direction, c: Tensor | None) -> Tensor:
+    """Return sampled codes in the space of a direction."""
+    z, ws = sampled_codes(generator, NUM_SAMPLES, c)
+    if way.space == "z":
+        return z.cpu()
+    if way.space == "s":
+        return styles(style_layers(generator), ws).cpu()
+    return ws.cpu()
