@@ -13,8 +13,9 @@ Deviations:
 
 from __future__ import annotations
 
+import re
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,13 +24,14 @@ from torch import Tensor, nn
 
 from limner.config import AugmentConfig, DataConfig, RunConfig
 from limner.errors import CheckpointError, ConfigError
+from limner.ops.renaming import Renamed, copy_into
 from limner.papers.base import PresetRequest
 from limner.papers.stylegan2 import inference, layouts
 from limner.papers.stylegan2.discriminator import Discriminator, DiscriminatorConfig
 from limner.papers.stylegan2.generator import Generator, GeneratorConfig
 from limner.papers.stylegan2.objective import ObjectiveConfig
 from limner.papers.stylegan2.presets import PRESETS
-from limner.papers.stylegan2.renaming import ForeignFile, Renamed, load_strictly
+from limner.papers.stylegan2.renaming import ForeignFile, check_filter
 
 NAMES = {
     "nvidia-pytorch": {"generator_ema": "G_ema", "generator": "G", "discriminator": "D"},
@@ -38,6 +40,8 @@ NAMES = {
     "genforce": {"generator_ema": "generator_smooth", "generator": "generator", "discriminator": "discriminator"},
 }
 """Layout -> our name of a network -> theirs."""
+FILTER = re.compile(r"(.*\.)?(resample_filter|kernel)")
+"""Names of resampling filters, which are constants."""
 LODS = ("lod", "synthesis/lod")
 """Names of the level of detail of NVIDIA's TensorFlow networks."""
 UNUSED = ("truncation.truncation", *LODS)
@@ -112,7 +116,7 @@ def _generator(file: ForeignFile, network: Any, notes: list[str]) -> Generator:
     pairs = layouts.generator_pairs(layout, doublings, layouts.num_mapping_layers(layout, foreign))
     lod = max((float(foreign[name]) for name in LODS if name in foreign and foreign[name].numel() == 1), default=0.0)
     growing = any("_lod" in name for name in foreign)
-    tensors: Mapping[str, Tensor] = Renamed(foreign, pairs, file.path, UNUSED)
+    tensors = Renamed(foreign, pairs, file.path, _useless(file.path))
     recorded = inference.recorded_settings(layout, network.settings)
     config = inference.generator_config(tensors, recorded, doublings=doublings, growing=growing, path=file.path)
     with torch.random.fork_rng(devices=[]):
@@ -122,7 +126,7 @@ def _generator(file: ForeignFile, network: Any, notes: list[str]) -> Generator:
     if not any(name.endswith("noise_const") for name in tensors) and config.use_noise:
         notes.append("the file has no noise maps: fixed random ones were drawn")
         missing |= {name: tensor for name, tensor in G.state_dict().items() if name.endswith("noise_const")}
-    load_strictly(G, tensors, file.path, missing)
+    copy_into(G, tensors, file.path, missing)
     if "w_avg" in missing:
         notes.append(f"the file has no average of w: it was taken over {NUM_W:,} latents")
         G.w_avg.copy_(_average_w(G))
@@ -141,7 +145,7 @@ def _discriminator(
         return None
     doublings = layouts.discriminator_doublings(layout, foreign)
     pairs = layouts.discriminator_pairs(layout, doublings, layouts.num_mapping_layers(layout, foreign))
-    tensors = Renamed(foreign, pairs, file.path, UNUSED)
+    tensors = Renamed(foreign, pairs, file.path, _useless(file.path))
     config = inference.discriminator_config(
         tensors,
         inference.recorded_settings(layout, network.settings),
@@ -152,8 +156,20 @@ def _discriminator(
     )
     with torch.random.fork_rng(devices=[]):
         D = Discriminator(config)
-    load_strictly(D, tensors, file.path)
+    copy_into(D, tensors, file.path)
     return D.eval().requires_grad_(False)
+
+
+def _useless(path: str) -> Callable[[str, Tensor], bool]:
+    """Return what tells of a tensor whether it is a constant or a setting, after checking resampling filters."""
+
+    def is_useless(name: str, tensor: Tensor) -> bool:
+        if not FILTER.fullmatch(name):
+            return name in UNUSED
+        check_filter(name, tensor, path)
+        return True
+
+    return is_useless
 
 
 @torch.no_grad()

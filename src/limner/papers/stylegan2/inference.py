@@ -8,14 +8,13 @@ Sources: names of settings that NVIDIA's programs record, and their defaults; wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import Tensor
-
 from limner.config import Resolution
 from limner.errors import CheckpointError
+from limner.ops.renaming import Renamed, channel_law, number
 from limner.papers.stylegan2.discriminator import DiscriminatorConfig
 from limner.papers.stylegan2.generator import Architecture, GeneratorConfig, num_channels
 from limner.papers.stylegan2.mapping import LabelNorm
@@ -52,13 +51,13 @@ def _recorded_by_pytorch(settings: Mapping[str, Any]) -> Recorded:
     expected: dict[str, tuple[Any, ...]] = {"activation": ("lrelu",), "resample_filter": (FIR_TAPS,)}
     places = {"synthesis": synthesis, "mapping": mapping, "epilogue": epilogue}
     return Recorded(
-        channel_base=int(_number(synthesis, "channel_base", 0)),
-        channel_max=int(_number(synthesis, "channel_max", 0)),
-        num_fp16_res=int(_number(synthesis, "num_fp16_res", 0)),
-        conv_clamp=_number(synthesis, "conv_clamp", 256.0),
-        mapping_lr_multiplier=_number(mapping, "lr_multiplier", 0.01),
-        w_avg_beta=_number(mapping, "w_avg_beta", 0.995),
-        mbstd_group=None if group is None else int(_number(epilogue, "mbstd_group_size", 4)),
+        channel_base=int(number(synthesis, "channel_base", 0)),
+        channel_max=int(number(synthesis, "channel_max", 0)),
+        num_fp16_res=int(number(synthesis, "num_fp16_res", 0)),
+        conv_clamp=number(synthesis, "conv_clamp", 256.0),
+        mapping_lr_multiplier=number(mapping, "lr_multiplier", 0.01),
+        w_avg_beta=number(mapping, "w_avg_beta", 0.995),
+        mbstd_group=None if group is None else int(number(epilogue, "mbstd_group_size", 4)),
         unknown={
             f"{place}.{name}": values[name]
             for place, values in places.items()
@@ -80,13 +79,13 @@ def _recorded_by_tensorflow(settings: Mapping[str, Any]) -> Recorded:
         "adaptive_dropout": (0,),
     }
     return Recorded(
-        channel_base=2 * int(_number(settings, "fmap_base", 0)),
-        channel_max=int(_number(settings, "fmap_max", 0)),
-        num_fp16_res=int(_number(settings, "num_fp16_res", 0)),
-        conv_clamp=_number(settings, "conv_clamp", 256.0),
-        mapping_lr_multiplier=_number(settings, "mapping_lrmul", 0.01),
-        w_avg_beta=_number(settings, "dlatent_avg_beta", 0.995),
-        mbstd_group=int(_number(settings, "mbstd_group_size", 4)),
+        channel_base=2 * int(number(settings, "fmap_base", 0)),
+        channel_max=int(number(settings, "fmap_max", 0)),
+        num_fp16_res=int(number(settings, "num_fp16_res", 0)),
+        conv_clamp=number(settings, "conv_clamp", 256.0),
+        mapping_lr_multiplier=number(settings, "mapping_lrmul", 0.01),
+        w_avg_beta=number(settings, "dlatent_avg_beta", 0.995),
+        mbstd_group=int(number(settings, "mbstd_group_size", 4)),
         unknown={
             name: settings[name]
             for name, known in expected.items()
@@ -96,7 +95,7 @@ def _recorded_by_tensorflow(settings: Mapping[str, Any]) -> Recorded:
 
 
 def generator_config(
-    tensors: Mapping[str, Tensor], recorded: Recorded, *, doublings: int, growing: bool, path: str
+    tensors: Renamed, recorded: Recorded, *, doublings: int, growing: bool, path: str
 ) -> GeneratorConfig:
     """Return the configuration of a generator with `tensors`, under our names.
 
@@ -114,13 +113,13 @@ def generator_config(
     _check_known(recorded, path)
     root = "synthesis_network.b"
     sides = [4 * 2**level for level in range(doublings + 1)]
-    _, base_h, base_w = _shape(tensors, f"{root}4.const", 3, path)
-    channels = [_shape(tensors, f"{root}{side}.conv1.weight", 4, path)[0] for side in sides]
-    channel_base, channel_max = channel_law(channels, recorded, path)
-    _, w_dim = _shape(tensors, f"{root}4.conv1.affine.weight", 2, path)
+    _, base_h, base_w = tensors.sizes(f"{root}4.const", 3)
+    channels = [tensors.sizes(f"{root}{side}.conv1.weight", 4)[0] for side in sides]
+    channel_base, channel_max = channel_law(channels, (recorded.channel_base, recorded.channel_max), num_channels, path)
+    _, w_dim = tensors.sizes(f"{root}4.conv1.affine.weight", 2)
     depth = sum(name.startswith("mapping_network.fc") and name.endswith(".weight") for name in tensors)
-    c_dim, label_norm = _labels(tensors, path)
-    inputs = _shape(tensors, "mapping_network.fc0.weight", 2, path)[1] if depth else w_dim
+    c_dim, label_norm = _labels(tensors)
+    inputs = tensors.sizes("mapping_network.fc0.weight", 2)[1] if depth else w_dim
     architecture: Architecture = "orig"
     if any(name.endswith("skip.weight") for name in tensors):
         architecture = "resnet"
@@ -128,7 +127,7 @@ def generator_config(
         architecture = "skip"
     return GeneratorConfig(
         img_resolution=(base_h << doublings, base_w << doublings),
-        img_channels=_shape(tensors, f"{root}{sides[-1]}.torgb.weight", 4, path)[0],
+        img_channels=tensors.sizes(f"{root}{sides[-1]}.torgb.weight", 4)[0],
         z_dim=inputs - (w_dim if c_dim else 0),
         w_dim=w_dim,
         c_dim=c_dim,
@@ -147,7 +146,7 @@ def generator_config(
 
 
 def discriminator_config(
-    tensors: Mapping[str, Tensor],
+    tensors: Renamed,
     recorded: Recorded,
     *,
     img_resolution: Resolution,
@@ -158,16 +157,16 @@ def discriminator_config(
     """Return the configuration of a discriminator with `tensors`, under our names; see `generator_config`."""
     _check_known(recorded, path)
     sides = [4 * 2**level for level in range(doublings + 1)]
-    out_channels, in_channels, *_ = _shape(tensors, "b4.conv.weight", 4, path)
-    channels = [out_channels] + [_shape(tensors, f"b{side}.conv0.weight", 4, path)[0] for side in sides[1:]]
-    channel_base, channel_max = channel_law(channels, recorded, path)
+    out_channels, in_channels, *_ = tensors.sizes("b4.conv.weight", 4)
+    channels = [out_channels] + [tensors.sizes(f"b{side}.conv0.weight", 4)[0] for side in sides[1:]]
+    channel_base, channel_max = channel_law(channels, (recorded.channel_base, recorded.channel_max), num_channels, path)
     architecture: Architecture = "orig"
     if any(name.endswith("skip.weight") for name in tensors) or doublings == 0:
         architecture = "resnet"
     elif not growing and "b4.fromrgb.weight" in tensors:
         architecture = "skip"
     depth = sum(name.startswith("mapping_network.fc") and name.endswith(".weight") for name in tensors)
-    c_dim, _ = _labels(tensors, path)
+    c_dim, _ = _labels(tensors)
     if depth and recorded.mapping_lr_multiplier != 0.01:
         raise CheckpointError(
             f"'{path}': the discriminator's mapping network has learning rate multiplier "
@@ -175,7 +174,7 @@ def discriminator_config(
         )
     return DiscriminatorConfig(
         img_resolution=img_resolution,
-        img_channels=_shape(tensors, f"b{sides[-1]}.fromrgb.weight", 4, path)[1],
+        img_channels=tensors.sizes(f"b{sides[-1]}.fromrgb.weight", 4)[1],
         c_dim=c_dim,
         architecture=architecture,
         growing=growing,
@@ -189,42 +188,13 @@ def discriminator_config(
     )
 
 
-def channel_law(channels: Sequence[int], recorded: Recorded, path: str) -> tuple[int, int]:
-    """Return (channel_base, channel_max) of a network with these channels, from the base grid up.
-
-    Several bases give the same channels; the recorded one is taken if it is among them, else the smallest.
-
-    Raises:
-        CheckpointError: no base and maximum give these channels.
-    """
-    most = max(channels)
-    least_base = max(count * 4 * 2**level for level, count in enumerate(channels) if count > 1 or most == 1)
-    for base, limit in ((recorded.channel_base, recorded.channel_max), (least_base, most)):
-        if [num_channels(base, limit, level) for level in range(len(channels))] == list(channels):
-            return base, limit
-    raise CheckpointError(
-        f"'{path}': layers have {list(channels)} channels from the coarsest to the finest, expected "
-        "min(base / resolution, maximum) for some base and maximum; no other widths are implemented"
-    )
-
-
-def _labels(tensors: Mapping[str, Tensor], path: str) -> tuple[int, LabelNorm]:
+def _labels(tensors: Renamed) -> tuple[int, LabelNorm]:
     """Return the length of a label and how it is joined with z."""
     if "mapping_network.label_matrix" in tensors:
-        return _shape(tensors, "mapping_network.label_matrix", 2, path)[0], "joint"
+        return tensors.sizes("mapping_network.label_matrix", 2)[0], "joint"
     if "mapping_network.embed.weight" in tensors:
-        return _shape(tensors, "mapping_network.embed.weight", 2, path)[1], "separate"
+        return tensors.sizes("mapping_network.embed.weight", 2)[1], "separate"
     return 0, "separate"
-
-
-def _shape(tensors: Mapping[str, Tensor], name: str, sides: int, path: str) -> tuple[int, ...]:
-    tensor = tensors.get(name)
-    if tensor is None or tensor.ndim != sides or not tensor.numel():
-        got = "nothing" if tensor is None else f"shape {list(tensor.shape)}"
-        raise CheckpointError(
-            f"'{path}': got {got} for what is '{name}' here, expected {sides} sides; it is no StyleGAN2 network"
-        )
-    return tuple(tensor.shape)
 
 
 def _check_known(recorded: Recorded, path: str) -> None:
@@ -238,8 +208,3 @@ def _check_known(recorded: Recorded, path: str) -> None:
 def _group(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = settings.get(name)
     return value if isinstance(value, dict) else {}
-
-
-def _number(settings: Mapping[str, Any], name: str, default: float) -> float:
-    value = settings.get(name)
-    return value if isinstance(value, int | float) and abs(value) < 2**31 else default

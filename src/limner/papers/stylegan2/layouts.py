@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 
+from limner.ops.renaming import count
 from limner.papers.stylegan2.renaming import (
     COPY,
     IN_A_LIST,
@@ -48,25 +49,17 @@ def discriminator_pairs(layout: str, num_doublings: int, num_mapping_layers: int
     yield from DISCRIMINATORS[layout](num_doublings, num_mapping_layers)
 
 
-def count(template: str, names: Collection[str], start: int = 0) -> int:
-    """Return how many of `template` with the numbers start, start + 1, ... are among `names` without a gap."""
-    number = start
-    while template.format(number) in names:
-        number += 1
-    return number - start
-
-
 def num_mapping_layers(layout: str, names: Collection[str]) -> int:
     """Return the depth of the mapping network that tensors of these names make."""
-    templates = {
-        "nvidia-pytorch": "mapping.fc{}.weight",
-        "nvidia-tensorflow": "mapping/Dense{}/weight",
-        "genforce": "mapping.dense{}.weight",
-    }
     if layout == "rosinality":
-        return count("style.{}.weight", names, 1)
-    found = count(templates[layout], names)
-    return found or (count("Mapping{}/weight", names) if layout == "nvidia-tensorflow" else 0)
+        return count("style.{}.weight".format, names, 1)
+    layers = {
+        "nvidia-pytorch": "mapping.fc{}.weight".format,
+        "nvidia-tensorflow": "mapping/Dense{}/weight".format,
+        "genforce": "mapping.dense{}.weight".format,
+    }
+    found = count(layers[layout], names)
+    return found or (count("Mapping{}/weight".format, names) if layout == "nvidia-tensorflow" else 0)
 
 
 def generator_doublings(layout: str, names: Collection[str]) -> int:
@@ -77,7 +70,7 @@ def generator_doublings(layout: str, names: Collection[str]) -> int:
         "rosinality": lambda level: f"convs.{2 * level - 1}.conv.weight",
         "genforce": lambda level: f"synthesis.layer{2 * level}.weight",
     }
-    return _num_levels(blocks[layout], names)
+    return count(blocks[layout], names, 1)
 
 
 def discriminator_doublings(layout: str, names: Collection[str]) -> int:
@@ -88,15 +81,7 @@ def discriminator_doublings(layout: str, names: Collection[str]) -> int:
         "rosinality": lambda level: f"convs.{level}.conv1.0.weight",
         "genforce": lambda level: f"layer{2 * level + 2}.weight",  # the last block and the three layers of the end
     }
-    return _num_levels(blocks[layout], names)
-
-
-def _num_levels(block: Callable[[int], str], names: Collection[str]) -> int:
-    """Return how many of the levels 1, 2, ... have their block among `names` without a gap."""
-    level = 0
-    while block(level + 1) in names:
-        level += 1
-    return level
+    return count(blocks[layout], names, 1)
 
 
 def _layers(level: int) -> Iterator[tuple[str, int]]:
