@@ -24,11 +24,12 @@ help:
 	@echo 'make bench    measure the speed of training and synthesis on this machine'
 	@echo 'Variables: PYTHON=python3.12, TORCH_INDEX=<address of PyTorch CPU packages>'
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt tests/oracles.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'limner needs Python 3.11 or newer; name one, such as: make $(MAKECMDGOALS) PYTHON=python3.12' >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --no-deps -r tests/oracles.txt
 	@touch $@
 
 demo: $(INSTALLED)
