@@ -15,6 +15,7 @@ from PIL import Image
 
 from limner import registry
 from limner.api.figures.base import FigureContext
+from limner.config import Resolution
 from limner.papers.base import Generator, PresetRequest
 
 SMALL = {"channel_max": 8, "channel_base": 64, "z_dim": 16, "w_dim": 16, "mapping_layers": 2}
@@ -22,10 +23,14 @@ SMALL = {"channel_max": 8, "channel_base": 64, "z_dim": 16, "w_dim": 16, "mappin
 Cells = Sequence[Sequence[Image.Image | None]]
 
 
-def network(preset: str, side: int = 16, *, c_dim: int = 0, **changes: Any) -> Generator:
+def network(
+    preset: str, side: int | Resolution = 16, *, channels: int = 3, c_dim: int = 0, **changes: Any
+) -> Generator:
     """A narrow generator of a preset with random weights everywhere, noise and w_avg included."""
     room = registry.get("papers", preset.partition("-")[0])
-    config = room.PRESETS[preset].build(PresetRequest(resolution=(side, side), c_dim=c_dim)).generator
+    resolution = (side, side) if isinstance(side, int) else side
+    request = PresetRequest(resolution=resolution, channels=channels, c_dim=c_dim)
+    config = room.PRESETS[preset].build(request).generator
     small = {name: value for name, value in SMALL.items() if hasattr(config, name)}
     with torch.random.fork_rng():
         torch.manual_seed(0)

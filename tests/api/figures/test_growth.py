@@ -51,12 +51,12 @@ def test_rows_are_latents_and_columns_moments(context: Contexts, tmp_path: Path)
 @pytest.mark.parametrize(
     ("kimg", "text"),
     [
-        (0, "0 kimg\n4 px\n "),
-        (10, "10 kimg\n4 px\n "),
+        (0, "0 kimg\n4 px"),
+        (10, "10 kimg\n4 px"),
         (15, "15 kimg\n8 px\nalpha 0.50"),
-        (25, "25 kimg\n8 px\n "),
+        (25, "25 kimg\n8 px"),
         (32.5, "32.5 kimg\n16 px\nalpha 0.25"),
-        (99, "99 kimg\n16 px\n "),
+        (99, "99 kimg\n16 px"),
     ],
 )
 def test_a_growing_run_says_resolution_and_fade(kimg: float, text: str) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from api.figures.conftest import Contexts, network
 from conftest import tiny_config, write_run
 from limner import registry
 from limner.api.figures import draw_figures, names
 from limner.api.figures.runner import get
-from limner.config import RunConfig, with_changes
+from limner.config import Resolution, RunConfig, with_changes
 from limner.errors import CheckpointError, ConfigError, DataError
 from limner.papers.base import PresetRequest
 
@@ -67,6 +68,16 @@ def test_every_figure_is_drawn_or_says_why_not(
                 sheet.verify()
     expected = {path.name for path in files} | {"figures.html", "command.txt"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == expected
+
+
+@pytest.mark.parametrize(("resolution", "channels"), [((48, 64), 4), ((40, 24), 2), ((8, 8), 1), ((4, 4), 3)])
+def test_pictures_of_other_shapes_and_kinds_are_no_trouble(
+    context: Contexts, monkeypatch: pytest.MonkeyPatch, resolution: Resolution, channels: int
+) -> None:
+    monkeypatch.setattr("limner.api.figures.noise_deviation.NUM_DRAWS", 5)
+    asked = context(network("stylegan2-config-f", resolution, channels=channels))
+    absent = [name for name in NAMES if isinstance(get(name).draw(asked), str)]
+    assert absent == ["growth", "nearest", *["contribution"] * (resolution == (4, 4))]
 
 
 def test_some_figures_of_a_snapshot_and_a_class(conditional_run: Path, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def caption(config: RunConfig, kimg: float) -> str:
     if not config.schedule.grow:
         return text
     now = moment(config, round(kimg * 1000))
-    return f"{text}\n{now.resolution} px" + (f"\nalpha {1 - now.lod % 1:.2f}" if now.lod % 1 else "\n ")
+    return f"{text}\n{now.resolution} px" + (f"\nalpha {1 - now.lod % 1:.2f}" if now.lod % 1 else "")
 
 
 def _places(path: Path, resolution: Resolution) -> list[int]:
