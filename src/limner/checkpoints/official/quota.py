@@ -8,7 +8,7 @@ from __future__ import annotations
 from limner.errors import CheckpointError
 
 MAX_OPCODES = 250_000
-"""Instructions of all pickles in a file. A 1024 px StyleGAN2 pickle with three networks has about 80,000."""
+"""Instructions of all pickles in a file. A 1024 px StyleGAN2 pickle with three networks has about 50,000."""
 MAX_STEPS = 50_000
 """Values looked at when what was read is taken apart: tensors, modules, settings."""
 MAX_TEXT = 16 * 2**20
