@@ -143,12 +143,12 @@ def edit(
         sources,
         row(average),
         row_captions=[subject.name for subject in subjects],
-        column_captions=[f"{value:+g}" for value in strengths],
+        column_captions=[shown(value) for value in strengths],
     )
     if target.suffix.lower() == ".png":
         return Edited(direction=way, strengths=strengths, paths=[save_png(sheet, target)])
     paths = [
-        save_png(picture, target / f"{subject.name}_{value:+g}.png")
+        save_png(picture, target / f"{subject.name}_{shown(value)}.png")
         for subject, line in zip(subjects, cells, strict=True)
         for value, picture in zip(strengths, line, strict=True)
     ]
@@ -186,6 +186,11 @@ class Mover:
         else:
             ws = way.apply(subject.ws, strength, self.layers)
         return render(self.generator, ws, subject.found)
+
+
+def shown(strength: float) -> str:
+    """Return a strength as captions and file names show it, with its sign."""
+    return f"{strength:+.3g}" if strength else "0"
 
 
 def open_codes(codes: str | Path, generator: Generator, identity: str, c: Tensor | None) -> list[Subject]:

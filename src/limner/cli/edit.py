@@ -57,4 +57,4 @@ def edit(
             progress=progress,
         )
     if not quiet:
-        print(f"{made.paths[-1]}: {made.direction.name} by {', '.join(f'{s:+g}' for s in made.strengths)}")
+        print(f"{made.paths[-1]}: {made.direction.name} by {', '.join(f'{s:.3g}' for s in made.strengths)}")

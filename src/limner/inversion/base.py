@@ -140,9 +140,9 @@ class Method(ABC):
         masks = check(generator, images, masks, context)
         task = Task(
             generator=generator,
-            images=images,
+            images=images.detach(),
             masks=masks,
-            context=context,
+            context=None if context is None else context.detach(),
             c=c,
             on_step=on_step or (lambda step: None),
         )
