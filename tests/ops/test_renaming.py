@@ -108,6 +108,20 @@ def test_copying_takes_what_is_filled_in_only_where_the_file_has_nothing() -> No
         copy_into(nn.Linear(3, 1, bias=False), tensors, "a.pkl")
 
 
+def test_a_network_that_the_file_does_not_hold_is_refused_before_it_is_built() -> None:
+    """10^12 numbers would not fit into memory; what may be filled in is allowed for."""
+    with pytest.raises(CheckpointError, match=r"a network of 1,000,000,000,000 numbers, got 3,"):
+        renaming.check_size(lambda: nn.Linear(10**6, 10**6, bias=False), {"a": torch.zeros(3)}, "a.pkl")
+    renaming.check_size(lambda: nn.Linear(100, 100), {"a": torch.zeros(3)}, "a.pkl")
+
+
+def test_more_doublings_than_any_picture_needs_are_refused() -> None:
+    names = {f"block{level}" for level in range(1, 14)}
+    assert renaming.count_doublings("block{}".format, names - {"block13"}, "a.pkl") == 12
+    with pytest.raises(CheckpointError, match="got a network of 13 doublings"):
+        renaming.count_doublings("block{}".format, names, "a.pkl")
+
+
 def test_counting_ends_at_a_gap() -> None:
     assert count("layer{}".format, {"layer0", "layer1", "layer3"}) == 2
     assert count(lambda index: f"b{4 * 2**index}", {"b8", "b16"}, 1) == 2

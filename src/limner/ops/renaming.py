@@ -72,6 +72,11 @@ TF_TURNED_CONV = TF_CONV.then(turn)
 ONE_AXIS = Transform(lambda t: t[0], lambda s: len(s) > 1 and s[0] == 1)
 TWO_AXES = Transform(lambda t: t[0, 0], lambda s: len(s) > 2 and s[:2] == (1, 1))
 
+MAX_DOUBLINGS = 12
+"""From a base grid of 4 pixels to 16384."""
+MAX_FILLED = 2**24
+"""Numbers that a file may leave to be filled in; noise maps at 1024 pixels are a sixth of them."""
+
 Pair = tuple[str, str, Transform]
 """(our name, their name, transform)."""
 
@@ -137,6 +142,27 @@ class Renamed(Mapping[str, Tensor]):
         return tuple(tensor.shape)
 
 
+def check_size(make: Callable[[], nn.Module], foreign: Mapping[str, Tensor], path: str) -> None:
+    """Refuse a network much larger than the tensors it is made for, before there is memory for it.
+
+    Args:
+        make: builds the network.
+        foreign: tensors of the file.
+        path: of the file, for messages.
+
+    Raises:
+        CheckpointError: names and shapes describe a network that the file does not hold.
+    """
+    with torch.device("meta"):
+        wanted = sum(tensor.numel() for tensor in make().state_dict().values())
+    given = sum(tensor.numel() for tensor in foreign.values())
+    if wanted > given + MAX_FILLED:
+        raise CheckpointError(
+            f"'{path}': names and shapes of tensors describe a network of {wanted:,} numbers, got {given:,}, expected "
+            "as many; the file is damaged or made up"
+        )
+
+
 @torch.no_grad()
 def copy_into(
     module: nn.Module, tensors: Mapping[str, Tensor], path: str, filled: Mapping[str, Tensor] = MappingProxyType({})
@@ -171,6 +197,20 @@ def count(name: Callable[[int], str], names: Collection[str], start: int = 0) ->
     while name(index) in names:
         index += 1
     return index - start
+
+
+def count_doublings(name: Callable[[int], str], names: Collection[str], path: str) -> int:
+    """Return how many of the blocks above the base grid, at the levels 1, 2, ..., have `name` among `names`.
+
+    Raises:
+        CheckpointError: more than `MAX_DOUBLINGS`.
+    """
+    found = count(name, names, 1)
+    if found > MAX_DOUBLINGS:
+        raise CheckpointError(
+            f"'{path}': got a network of {found} doublings, expected at most {MAX_DOUBLINGS}; the file is made up"
+        )
+    return found
 
 
 def channel_law(

@@ -192,6 +192,15 @@ def test_widths_that_follow_no_rule_are_refused(tmp_path: Path) -> None:
         convert(write(tmp_path / "x.pkl", G, maps.tensorflow_discriminator(3, merged=True), G))
 
 
+def test_a_small_file_that_describes_a_huge_network_is_refused_before_it_is_built(tmp_path: Path) -> None:
+    """Layers of 100,000 channels by their shapes; their weights would take 360 GB each."""
+    G = maps.tensorflow_generator(1, merged=True)
+    for name in ("4x4/Conv", "8x8/Conv1", "16x16/Conv1"):
+        G[f"{name}/weight"] = torch.zeros(1, 1, 1, 100_000)
+    with pytest.raises(CheckpointError, match="describe a network of"):
+        convert(write(tmp_path / "x.pkl", G, maps.tensorflow_discriminator(3, merged=True), G))
+
+
 # genforce
 
 

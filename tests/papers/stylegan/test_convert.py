@@ -205,6 +205,15 @@ def test_a_tensor_of_no_known_use_is_refused_by_name(tmp_path: Path) -> None:
         convert(write(tmp_path / "x.pkl", Gs, maps.tensorflow_discriminator(3), Gs))
 
 
+def test_a_small_file_that_describes_a_huge_network_is_refused_before_it_is_built(tmp_path: Path) -> None:
+    """Layers of 100,000 channels by their shapes; their weights would take 360 GB each."""
+    Gs = maps.tensorflow_generator(2)
+    for name in ("4x4/Conv", "8x8/Conv1", "16x16/Conv1"):
+        Gs[f"synthesis/{name}/weight"] = torch.zeros(1, 1, 1, 100_000)
+    with pytest.raises(CheckpointError, match="describe a network of"):
+        convert(write(tmp_path / "x.pkl", Gs, maps.tensorflow_discriminator(3), Gs))
+
+
 # genforce
 
 
@@ -296,6 +305,17 @@ def test_biases_before_a_blur_are_told_because_they_cannot_be_followed(tmp_path:
     torch.testing.assert_close(bias, t["generator.progression.1.conv1.1.conv.bias"])
     ones = tf.blur(torch.ones(1, 1, 8, 8))
     assert (ones[0, 0, 4, 4], ones[0, 0, 0, 4], ones[0, 0, 0, 0]) == (1, 3 / 4, 9 / 16)
+
+
+def test_noise_maps_that_a_small_file_would_need_drawn_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """12 doublings of one channel: maps of up to 16384 pixels, none of them in the file."""
+    sides = [4 << level for level in range(13)]
+    monkeypatch.setattr(rosinality, "SIDES", sides)
+    monkeypatch.setattr(rosinality, "CHANNELS", {side: max(16 // side, 1) for side in sides})
+    with pytest.raises(CheckpointError, match="describe a network of 7"):
+        convert(write_torch(tmp_path / "010000.model", rosinality.generator(2, trained=sides[-1])))
 
 
 @pytest.mark.parametrize(

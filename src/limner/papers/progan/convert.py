@@ -25,8 +25,9 @@ from limner.ops.renaming import (
     Renamed,
     channel_law,
     check_settings,
+    check_size,
     copy_into,
-    count,
+    count_doublings,
     number,
 )
 from limner.papers.base import PresetRequest
@@ -103,7 +104,7 @@ def _label_size(file: ForeignFile, networks: Mapping[str, ForeignNetwork]) -> in
     if "discriminator" not in networks:
         return max((int(number(network.settings, "label_size", 0)) for network in networks.values()), default=0)
     foreign = networks["discriminator"].tensors
-    last = "4x4/Dense1" if file.layout == "nvidia-tensorflow" else f"layer{2 * _d_doublings(file.layout, foreign) + 2}"
+    last = "4x4/Dense1" if file.layout == "nvidia-tensorflow" else f"layer{2 * _d_doublings(file, foreign) + 2}"
     bias = next((foreign[name] for name in (f"{last}/bias", f"{last}.bias") if name in foreign), torch.zeros(1))
     return bias.numel() - 1
 
@@ -111,14 +112,16 @@ def _label_size(file: ForeignFile, networks: Mapping[str, ForeignNetwork]) -> in
 def _generator(file: ForeignFile, network: ForeignNetwork, c_dim: int, notes: list[str]) -> Generator:
     foreign, settings, path = network.tensors, network.settings, file.path
     if file.layout == "nvidia-tensorflow":
-        doublings = count(lambda level: "{0}x{0}/Conv1/weight".format(4 * 2**level), foreign, 1)
+        doublings = count_doublings(lambda level: "{0}x{0}/Conv1/weight".format(4 * 2**level), foreign, path)
         pairs = layouts.tensorflow_generator(doublings)
     else:
-        doublings = count(lambda level: f"layer{2 * level}.weight", foreign, 1)
+        doublings = count_doublings(lambda level: f"layer{2 * level}.weight", foreign, path)
         pairs = layouts.genforce_generator(doublings)
     tensors = Renamed(foreign, pairs, path, lambda name, _: name == LOD)
+    config = _generator_config(tensors, settings, c_dim=c_dim, doublings=doublings, path=path)
+    check_size(lambda: Generator(config), foreign, path)
     with torch.random.fork_rng(devices=[]):
-        G = Generator(_generator_config(tensors, settings, c_dim=c_dim, doublings=doublings, path=path))
+        G = Generator(config)
     copy_into(G, tensors, path, {"w_avg": torch.zeros_like(G.w_avg)})  # the origin, whatever the weights
     if settings.get("pixelnorm_epsilon", PIXELNORM_EPS) != PIXELNORM_EPS:
         notes.append("the generator was trained with 1e-4 added in pixelwise normalization, here it is 1e-8")
@@ -150,7 +153,7 @@ def _generator_config(
 
 def _discriminator(file: ForeignFile, network: ForeignNetwork, generator: GeneratorConfig) -> Discriminator:
     foreign, settings, path = network.tensors, network.settings, file.path
-    doublings = _d_doublings(file.layout, foreign)
+    doublings = _d_doublings(file, foreign)
     is_tensorflow = file.layout == "nvidia-tensorflow"
     pairs = (layouts.tensorflow_discriminator if is_tensorflow else layouts.genforce_discriminator)(doublings)
     tensors = Renamed(foreign, pairs, path, lambda name, _: name == LOD)
@@ -169,17 +172,18 @@ def _discriminator(file: ForeignFile, network: ForeignNetwork, generator: Genera
         equalized=bool(settings.get("use_wscale", True)),
         fused_scale=_is_halved_before_activation(foreign, path),
     )
+    check_size(lambda: Discriminator(config), foreign, path)
     with torch.random.fork_rng(devices=[]):
         D = Discriminator(config)
     copy_into(D, tensors, path)
     return D.eval().requires_grad_(False)
 
 
-def _d_doublings(layout: str, foreign: Mapping[str, Tensor]) -> int:
+def _d_doublings(file: ForeignFile, foreign: Mapping[str, Tensor]) -> int:
     """Return how many blocks a discriminator has besides the base grid's."""
-    if layout == "nvidia-tensorflow":
-        return count(lambda level: "{0}x{0}/Conv0/weight".format(4 * 2**level), foreign, 1)
-    return count("input{}.weight".format, foreign, 1)
+    if file.layout == "nvidia-tensorflow":
+        return count_doublings(lambda level: "{0}x{0}/Conv0/weight".format(4 * 2**level), foreign, file.path)
+    return count_doublings("input{}.weight".format, foreign, file.path)
 
 
 def _is_halved_before_activation(foreign: Mapping[str, Tensor], path: str) -> bool:

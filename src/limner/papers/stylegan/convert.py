@@ -27,7 +27,17 @@ from torch import Tensor, nn
 
 from limner.config import DataConfig, RunConfig, base_grid
 from limner.errors import CheckpointError, ConfigError
-from limner.ops.renaming import ForeignFile, ForeignNetwork, Pair, Renamed, copy_into, count, is_blur
+from limner.ops.renaming import (
+    ForeignFile,
+    ForeignNetwork,
+    Pair,
+    Renamed,
+    check_size,
+    copy_into,
+    count,
+    count_doublings,
+    is_blur,
+)
 from limner.papers.base import PresetRequest
 from limner.papers.stylegan import inference, layouts
 from limner.papers.stylegan.discriminator import Discriminator, DiscriminatorConfig
@@ -107,12 +117,13 @@ def _convert(file: ForeignFile) -> tuple[RunConfig, dict[str, nn.Module], list[s
 
 def _generator(file: ForeignFile, network: ForeignNetwork, notes: list[str]) -> Generator:
     foreign, path = network.tensors, file.path
-    doublings = _generator_doublings(file.layout, foreign, notes)
+    doublings = _generator_doublings(file, foreign, notes)
     pairs = _generator_pairs(file.layout, network, doublings)
     left_out = range(doublings + 1, len(foreign)) if file.layout == "rosinality" else range(0)
     tensors = Renamed(foreign, pairs, path, partial(_is_useless, path, left_out))
     blur = _is_blurred(file.layout, network)
     config = inference.generator_config(tensors, network.settings, doublings=doublings, blur=blur, path=path)
+    check_size(lambda: Generator(config), foreign, path)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # for the noise maps of a file that has none
         G = Generator(config)
@@ -126,13 +137,16 @@ def _generator(file: ForeignFile, network: ForeignNetwork, notes: list[str]) -> 
     return G.eval().requires_grad_(False)
 
 
-def _generator_doublings(layout: str, foreign: Mapping[str, Tensor], notes: list[str]) -> int:
+def _generator_doublings(file: ForeignFile, foreign: Mapping[str, Tensor], notes: list[str]) -> int:
     """Return how many blocks to take besides the base grid's."""
-    if layout == "nvidia-tensorflow":
-        return count(lambda level: "synthesis/{0}x{0}/Conv1/weight".format(4 * 2**level), foreign, 1)
-    if layout == "genforce":
-        return count(lambda level: f"synthesis.layer{2 * level}.weight", foreign, 1)
-    made = reached = count("generator.to_rgb.{}.conv.weight_orig".format, foreign, 1)
+    names = {
+        "nvidia-tensorflow": lambda level: "synthesis/{0}x{0}/Conv1/weight".format(4 * 2**level),
+        "genforce": lambda level: f"synthesis.layer{2 * level}.weight",
+        "rosinality": lambda level: f"generator.to_rgb.{level}.conv.weight_orig",
+    }
+    made = reached = count_doublings(names[file.layout], foreign, file.path)
+    if file.layout != "rosinality":
+        return made
     while reached and not any(foreign[name].any() for name in layouts.rosinality_untrained(reached) if name in foreign):
         reached -= 1
     if reached == made or not reached:
@@ -211,6 +225,7 @@ def _discriminator(
     tensors = Renamed(foreign, pairs, path, partial(_is_useless, path, left_out))
     blur = _is_blurred(layout, network)
     config = inference.discriminator_config(tensors, network.settings, generator, group=group, blur=blur, path=path)
+    check_size(lambda: Discriminator(config), foreign, path)
     with torch.random.fork_rng(devices=[]):
         D = Discriminator(config)
     lower = [f"{name}.fromrgb." for name in (*D.blocks, "b4")[1:]]
