@@ -19,16 +19,15 @@ import torch
 from torch import Tensor, nn
 
 from limner.config import Resolution, base_grid, check_limits
-from limner.errors import ConfigError, ShapeError
+from limner.errors import ConfigError
 from limner.ops.bias_act import LRELU_GAIN, leaky_relu
 from limner.ops.conv import conv2d
 from limner.ops.equalized import EqualizedConv2d, EqualizedLinear
-from limner.ops.growing import fade, level_of, upsample_nearest
+from limner.ops.growing import fade, level_of
 from limner.ops.normalize import adain, instance_norm, pixel_norm
 from limner.ops.resample_conv import upsample_nearest_conv2d, upsample_nearest_conv2d_blur
 from limner.ops.styled_act import noise_act_adain
 from limner.papers import base
-from limner.papers.base import NOISE_MODES, NoiseMode
 from limner.papers.stylegan.mapping import MappingNetwork
 
 
@@ -244,14 +243,17 @@ class SynthesisNetwork(nn.Module):
         return fade(image, self.block(self.blocks[count // 2 - 2]).torgb(coarser), lod)
 
 
-class Generator(base.Generator):
+class Generator(base.StyleBasedGenerator):
     """Mapping and synthesis. Module names follow the field's: `mapping_network`, `synthesis_network.b4.conv1`."""
+
+    synthesis_network: SynthesisNetwork
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.config = config
         self.z_dim, self.w_dim, self.c_dim = config.z_dim, config.w_dim, config.c_dim
         self.img_resolution, self.img_channels = config.img_resolution, config.img_channels
+        self.w_avg_beta, self.use_noise = config.w_avg_beta, config.use_noise
         self.mapping_network = MappingNetwork(
             z_dim=config.z_dim,
             c_dim=config.c_dim,
@@ -263,69 +265,6 @@ class Generator(base.Generator):
         self.num_ws = self.synthesis_network.num_ws
         self.register_buffer("w_avg", torch.zeros(config.w_dim))
 
-    def mapping(
-        self,
-        z: Tensor,
-        c: Tensor | None = None,
-        *,
-        truncation_psi: float = 1.0,
-        truncation_cutoff: int | None = None,
-    ) -> Tensor:
-        """See `base.Generator.mapping`."""
-        self.check_z(z, c)
-        dtype = self.w_avg.dtype
-        w = self.mapping_network(z.to(dtype), None if c is None else c.to(dtype))  # [N, w_dim]
-        ws = w[:, None].expand(-1, self.num_ws, -1)  # [N, num_ws, w_dim]
-        if truncation_psi != 1.0:
-            cutoff = self.num_ws if truncation_cutoff is None else truncation_cutoff
-            truncated = self.w_avg + truncation_psi * (ws[:, :cutoff] - self.w_avg)
-            ws = torch.cat([truncated, ws[:, cutoff:]], 1)
-        return ws
-
-    @torch.no_grad()
-    def update_w_avg(self, w_mean: Tensor) -> None:
-        """Move `w_avg` towards the mean [w_dim] of a batch of w."""
-        self.w_avg.lerp_(w_mean.detach(), 1 - self.config.w_avg_beta)
-
-    @property
-    def noise_shapes(self) -> tuple[Resolution, ...]:
-        """See `base.Generator.noise_shapes`; empty when the configuration uses no noise."""
-        layers = self.synthesis_network.layers() if self.config.use_noise else []
-        return tuple((layer.noise_const.shape[0], layer.noise_const.shape[1]) for layer in layers)
-
-    def synthesis(
-        self,
-        ws: Tensor,
-        *,
-        noise_mode: NoiseMode = "const",
-        noises: Sequence[Tensor] | None = None,
-        lod: float | None = None,
-    ) -> Tensor:
-        """See `base.Generator.synthesis`; `noises` may end after the layers in use at `lod`."""
-        self.check_ws(ws)
-        lod = self.lod if lod is None else lod
-        count = self.synthesis_network.num_layers(lod)
-        maps = self._noises(noise_mode, ws, count) if noises is None else self._given(noises, count)
-        images = self.synthesis_network(ws, maps, lod)  # [N, C, H >> floor(lod), W >> floor(lod)]
-        return upsample_nearest(images, 2 ** math.floor(lod))
-
-    def _given(self, noises: Sequence[Tensor], count: int) -> Sequence[Tensor | None]:
-        """Check explicit noise maps, of all layers or of the `count` first ones at least."""
-        expected, got = self.noise_shapes, [tuple(noise.shape) for noise in noises]
-        fits = [shape[1:] for shape in got] == [(1, *shape) for shape in expected[: len(got)]]
-        if not fits or len(got) < min(count, len(expected)):
-            raise ShapeError(
-                f"synthesis expects {len(expected)} noise maps [N or 1, 1, H, W] of (H, W) {expected}, got {got}; "
-                "noise_shapes gives their sizes"
-            )
-        return noises or [None] * count
-
-    def _noises(self, noise_mode: str, ws: Tensor, count: int) -> list[Tensor | None]:
-        if noise_mode not in NOISE_MODES:
-            raise ConfigError(f"noise_mode: got '{noise_mode}', expected one of {', '.join(NOISE_MODES)}")
-        if noise_mode == "none" or not self.config.use_noise:
-            return [None] * count
-        layers = self.synthesis_network.layers()[:count]
-        if noise_mode == "const":
-            return [layer.noise_const[None, None] for layer in layers]
-        return [torch.randn(ws.shape[0], 1, *layer.noise_const.shape, device=ws.device) for layer in layers]
+    def noise_layers(self, lod: float) -> Sequence[Epilogue]:
+        """See `base.StyleBasedGenerator.noise_layers`."""
+        return self.synthesis_network.layers()[: self.synthesis_network.num_layers(lod)]
