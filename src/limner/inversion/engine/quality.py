@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from limner.features.base import PerceptualNetwork
-from limner.inversion.engine.terms import Comparison
+from limner.inversion.engine.terms import Comparison, masked
 
 WINDOW, WINDOW_DEVIATION = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2
@@ -31,12 +31,16 @@ def quality(
     Args:
         images: [N, C, H, W] in [-1, 1].
         wanted: the same.
-        masks: [N, 1, H, W] in [0, 1]: what counts; SSIM weighs each of its windows by what of it counts.
+        masks: [N, 1, H, W] in [0, 1]: what counts; to SSIM the rest is mid-grey, and a window weighs what of it counts.
         network: None: no perceptual distance.
     """
     images, wanted = images.clamp(-1, 1), wanted.clamp(-1, 1)
     terms = Comparison(wanted, masks, network)(images)
-    numbers = {"mse": terms["pixel"], "psnr": psnr(terms["pixel"]), "ssim": ssim(images, wanted, masks)}
+    numbers = {
+        "mse": terms["pixel"],
+        "psnr": psnr(terms["pixel"]),
+        "ssim": ssim(masked(images, masks), masked(wanted, masks), masks),
+    }
     if network is not None:
         numbers[network.name] = terms["perceptual"]
     return {name: number.cpu() for name, number in numbers.items()}
