@@ -11,6 +11,8 @@ from torch import nn
 from limner import registry
 from limner.checkpoints.io import (
     CONFIG_NAME,
+    ENCODER,
+    GENERATORS,
     find_snapshot,
     load_config,
     load_generator,
@@ -79,16 +81,20 @@ def _snapshot_info(folder: Path) -> dict[str, Any]:
     document, config = read_document(folder), load_config(folder)
     names = network_names(folder)
     generator = load_generator(folder)
-    discriminator = registry.get("papers", config.room).Discriminator(config.discriminator)
+    networks_room = registry.get("papers", config.generator_room)
+    modules = {
+        **dict.fromkeys(GENERATORS, generator),
+        "discriminator": networks_room.Discriminator(config.discriminator),
+    }
+    if config.encoder is not None:
+        modules[ENCODER] = registry.get("papers", config.room).Encoder(config.encoder)
     for name, tensors in read_networks(folder, names).items():
-        module = discriminator if name == "discriminator" else generator
-        load_tensors(module, tensors, str(folder / f"{name}.safetensors"))
-    sizes = {False: _num_parameters(generator), True: _num_parameters(discriminator)}
+        load_tensors(modules.get(name, generator), tensors, str(folder / f"{name}.safetensors"))
     metrics = folder / "metrics.json"
     return {
         "snapshot": str(folder),
         "kimg": document.get("kimg"),
-        "networks": {name: sizes[name == "discriminator"] for name in names},
+        "networks": {name: _num_parameters(modules[name]) for name in names},
         "z_dim": generator.z_dim,
         "w_dim": generator.w_dim,
         "num_ws": generator.num_ws,

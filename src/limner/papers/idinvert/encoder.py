@@ -8,7 +8,9 @@ Deviations:
 - Convolutions in front of a normalisation in the shortcut have no bias: the normalisation has one.
 - `norm` may be `group`, which does not depend on the batch; batch statistics are of one process, where the official
   ones are of all.
-- The code may start from the average w (`from_average`), and may be a z or one w for all layers.
+- The code may start from the average w (`from_average`), and may be a z or one w for all layers. Without the
+  normalisation of the code, a step of Adam moves it by the learning rate times the number of features, hence the
+  equalized layer.
 - A resolution may be any `base_grid` times a power of two, so pictures need not be square.
 """
 
@@ -24,6 +26,7 @@ from torch import Tensor, nn
 
 from limner.config import Resolution, base_grid, check_limits
 from limner.errors import ConfigError, ShapeError
+from limner.ops.equalized import EqualizedLinear
 from limner.papers import base
 from limner.papers.base import CodeSpace
 
@@ -62,7 +65,7 @@ class EncoderConfig:
     code_norm: bool = True
     """Normalise the code over the batch, with a scale and a shift that are learned (official encoder)."""
     from_average: bool = False
-    """Code is the average w plus the output of the network, which starts at zero."""
+    """Code is the average w plus what the dense layer, of equalized learning rate, gives; that starts at zero."""
 
     def __post_init__(self) -> None:
         sizes = ("img_resolution", "z_dim", "w_dim", "num_ws", "channels", "channel_max", "group_size")
@@ -132,7 +135,8 @@ class Encoder(base.Encoder):
             config.z_dim if self.space == "z" else config.w_dim,
         )
         num_values = math.prod(self.code_shape)
-        self.head = nn.Linear(config.num_channels(num_doublings) * base_h * base_w, num_values)
+        num_features = config.num_channels(num_doublings) * base_h * base_w
+        self.head = (EqualizedLinear if config.from_average else nn.Linear)(num_features, num_values)
         self.code_norm = nn.BatchNorm1d(num_values) if config.code_norm else nn.Identity()
         self.code_avg: Tensor
         self.register_buffer("code_avg", torch.zeros(self.code_shape))
