@@ -17,6 +17,8 @@ FOLDERS = {
     "losses": "limner.losses",
     "features": "limner.features",
     "metrics": "limner.metrics",
+    "inversion": "limner.inversion",
+    "editing": "limner.editing",
     "callbacks": "limner.training.callbacks",
 }
 """Kind of part -> package whose modules are the parts."""
