@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import pkgutil
 from typing import Any
 
 import pytest
 import torch
 
+import limner.inversion as inversion_package
 from inversion.conftest import LinearEncoder, LinearGenerator, MeansNetwork, room_generator
 from limner.inversion import encoder, in_domain, optimise, project, pti
 from limner.inversion.base import Method, Step
@@ -24,6 +26,12 @@ MODULES = {"encoder": encoder, "optimise": optimise, "in_domain": in_domain, "pr
 EVERY_METHOD = pytest.mark.parametrize("name", SETTINGS)
 WITHOUT_ENCODER = ["optimise", "project", "pti"]
 ROOMS = [("stylegan2", (16, 16)), ("stylegan", (16, 8)), ("progan", (16, 16))]
+
+
+def test_every_method_is_held_to_its_promises_here() -> None:
+    assert {module.name for module in pkgutil.iter_modules(inversion_package.__path__)} - {"base", "engine"} == set(
+        SETTINGS
+    )
 
 
 def method(name: str, linear: LinearGenerator, **changes: Any) -> Method:

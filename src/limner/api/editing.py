@@ -124,37 +124,47 @@ def edit(
         (average,) = open_codes("0", generator, identity, c)
     else:
         average = Subject(name="average", ws=generator.w_avg.expand(1, generator.num_ws, -1))
-    total, done = (len(subjects) + 1) * len(strengths), 0
-
-    def row(subject: Subject) -> list[Image.Image]:
-        nonlocal done
-        pictures = []
-        for value in strengths:
-            pictures += to_pil(mover.picture(subject, value))
-            done += 1
-            if progress:
-                progress(done, total)
-        return pictures
-
-    cells = [row(subject) for subject in subjects]
+    cells = _moved(mover, [average, *subjects], strengths, progress)
     sources = [to_pil(render(generator, subject.ws, subject.found))[0] for subject in subjects]
-    sheet = labelled_sheet(
-        cells,
-        sources,
-        row(average),
-        row_captions=[subject.name for subject in subjects],
-        column_captions=[shown(value) for value in strengths],
-    )
-    if target.suffix.lower() == ".png":
-        return Edited(direction=way, strengths=strengths, paths=[save_png(sheet, target)])
-    paths = [
-        save_png(picture, target / f"{subject.name}_{shown(value)}.png")
-        for subject, line in zip(subjects, cells, strict=True)
-        for value, picture in zip(strengths, line, strict=True)
-    ]
-    paths.append(save_png(sheet, target / SHEET_NAME))
-    record_command(target, command)
+    paths = _write(target, [subject.name for subject in subjects], sources, cells, strengths)
+    if target.suffix.lower() != ".png":
+        record_command(target, command)
     return Edited(direction=way, strengths=strengths, paths=paths)
+
+
+def _moved(
+    mover: Mover, subjects: Sequence[Subject], strengths: Sequence[float], progress: Progress | None
+) -> list[list[Image.Image]]:
+    """Return a row of pictures for every subject."""
+    cells: list[list[Image.Image]] = []
+    for row, subject in enumerate(subjects):
+        cells.append([])
+        for column, value in enumerate(strengths, 1):
+            cells[-1] += to_pil(mover.picture(subject, value))
+            if progress:
+                progress(row * len(strengths) + column, len(subjects) * len(strengths))
+    return cells
+
+
+def _write(
+    target: Path,
+    names: Sequence[str],
+    sources: Sequence[Image.Image],
+    cells: Sequence[Sequence[Image.Image]],
+    strengths: Sequence[float],
+) -> list[Path]:
+    """Write the sheet, whose heads are the first row of `cells`, and into a folder every other picture before it."""
+    heads, *rows = cells
+    captions = [shown(value) for value in strengths]
+    sheet = labelled_sheet(rows, sources, heads, row_captions=names, column_captions=captions)
+    if target.suffix.lower() == ".png":
+        return [save_png(sheet, target)]
+    paths = [
+        save_png(picture, target / f"{name}_{caption}.png")
+        for name, row in zip(names, rows, strict=True)
+        for caption, picture in zip(captions, row, strict=True)
+    ]
+    return [*paths, save_png(sheet, target / SHEET_NAME)]
 
 
 class Mover:

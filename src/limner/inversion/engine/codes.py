@@ -75,9 +75,12 @@ def start(task: Task, space: Space, kind: Start, *, encoder: Encoder | None, see
         raise ConfigError(f"invert: got '{word}', expected one of {', '.join(words)}.{closest(word, words)}")
     generator, n = task.generator, len(task.images)
     if kind == "encoder":
-        if encoder is None or space == "z":
+        if encoder is None or (space == "z" and encoder.space != "z"):
             what = "without an encoder; name one with --encoder" if encoder is None else "in z; search w or w+"
             raise ConfigError(f"invert: start 'encoder' does not work {what}")
+        if space == "z":
+            with torch.no_grad():
+                return encoder(over_context(task))
         ws = encode(task, encoder)
         return ws if space == "w+" else ws.mean(1)
     if space == "z":
@@ -109,10 +112,16 @@ def to_ws(code: Tensor, space: Space, generator: Generator, c: Tensor | None) ->
 @torch.no_grad()
 def encode(task: Task, encoder: Encoder) -> Tensor:
     """Return the encoder's codes [N, num_ws, w_dim] of the pictures, masked ones over their context."""
-    images = task.images
-    if task.masks is not None:
-        context = task.context
-        if context is None:
-            context = task.generator.synthesis(spread_of_w(task.generator, task.c).mean[None])  # [1, C, H, W]
-        images = torch.where(task.masks > 0, torch.lerp(context, images, task.masks), context)
+    images = over_context(task)
     return encoder.encode(images, task.generator, None if task.c is None else task.c.expand(len(images), -1))
+
+
+@torch.no_grad()
+def over_context(task: Task) -> Tensor:
+    """Return the pictures [N, C, H, W] as an encoder is shown them: over their context where a mask does not count."""
+    if task.masks is None:
+        return task.images
+    context = task.context
+    if context is None:
+        context = task.generator.synthesis(spread_of_w(task.generator, task.c).mean[None])  # [1, C, H, W]
+    return torch.where(task.masks > 0, torch.lerp(context, task.images, task.masks), context)
