@@ -17,8 +17,14 @@ import sys
 from pathlib import Path
 
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-KIMG = "0.5"
-"""Longer than the demo before it, so that its run goes on."""
+LONG = ("kimg", "metrics", "repeat")
+"""Flags that make a command take long."""
+SHORT = {
+    "train": " --kimg 0.5",  # longer than the demo before it, so that its run goes on
+    "evaluate": " --metrics swd256,fd_lite0_256",
+    "ladder": " --kimg 0.1 --evaluations 1 --metrics swd64",
+}
+"""Verb -> what is given instead."""
 NUM_PHOTOS = 200
 
 
@@ -30,10 +36,13 @@ def blocks(text: str) -> list[tuple[str, str]]:
 def commands(content: str) -> list[str]:
     """Return the commands of limner in a console block, shortened."""
     lines = [line.removeprefix("$ ") for line in content.splitlines() if line.startswith("$ limner ")]
-    return [
-        re.sub(r" --kimg \S+", "", line) + (f" --kimg {KIMG}" if line.startswith("limner train") else "")
-        for line in lines
-    ]
+    return [_shortened(line) for line in lines]
+
+
+def _shortened(line: str) -> str:
+    for flag in LONG:
+        line = re.sub(rf" --{flag} \S+", "", line)
+    return line + SHORT.get(line.split()[1], "")
 
 
 def make_photos(folder: Path) -> None:
