@@ -223,3 +223,12 @@ def test_the_contract_of_encoders_is_kept(make_encoder: MakeEncoder) -> None:
     E = make_encoder()
     assert isinstance(E, base.Encoder)
     assert E.fingerprint == ""
+
+
+def test_the_backward_pass_is_that_of_the_batch_s_own_statistics(make_encoder: MakeEncoder) -> None:
+    """Sharing running statistics between forward and backward pass changes no gradient."""
+    batch = {"norm": "batch", "code_norm": True}
+    plain, shared = (Setting(make_encoder, encoder=batch) for _ in range(2))
+    shared.context.reduce_mean = lambda tensor: tensor + 1
+    one, other = plain.gradients(), shared.gradients()
+    assert all(torch.equal(one[name], other[name]) for name in one)

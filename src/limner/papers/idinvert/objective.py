@@ -157,10 +157,12 @@ class Objective(base.Objective):
     def _encode(self, images: Tensor) -> Tensor:
         """Encode, and give every process the mean of all running statistics of batch normalisation."""
         codes: Tensor = self.E(images)
-        running = [buffer for name, buffer in self.E.named_buffers() if "running" in name]
+        running = {name: buffer for name, buffer in self.E.named_buffers() if "running" in name}
         if running and self.E.training:
-            means = self.context.reduce_mean(torch.cat(running)).split([len(buffer) for buffer in running])
-            torch._foreach_copy_(running, list(means))
+            means = self.context.reduce_mean(torch.cat([*running.values()]))
+            for name, mean in zip(running, means.split([len(buffer) for buffer in running.values()]), strict=True):
+                module, _, buffer = name.rpartition(".")
+                setattr(self.E.get_submodule(module), buffer, mean.clone())  # the backward pass still has the other one
         return codes
 
     def _augment(self, images: Tensor, batch: Batch) -> Tensor:
