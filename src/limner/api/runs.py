@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from limner import registry
-from limner.api import finished
+from limner.api import finished, labelled
 from limner.api.catalog import find_preset
 from limner.checkpoints.io import CONFIG_NAME, find_snapshot, load_config
 from limner.config import (
@@ -72,6 +72,8 @@ class RunRequest:
     """Snapshot whose networks a new run starts from."""
     generator: Path | None = None
     """Snapshot whose finished generator an encoder is trained for; a run that goes on knows its own."""
+    attributes: tuple[str, ...] | None = None
+    """What a classifier learns of the labels of the data set; `("all",)`: everything."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +114,7 @@ def configure(request: RunRequest) -> Plan:
     said = merged(to_dict(resumed) if resumed else {}, overlay).get("data", {})
     said = merged({} if generator is None else finished.pictures_of(generator), said)
     data = from_dict(DataConfig, said, "data")
+    is_learned = labelled.is_learned(_preset_name(request, overlay), resumed, request.attributes, request.cond)
     path = request.data or data.path
     if not path:
         raise ConfigError("no pictures to train on; give --data FOLDER, --data FILE.zip, or --data samples")
@@ -123,7 +126,10 @@ def configure(request: RunRequest) -> Plan:
         channels=request.channels or (data.channels if "channels" in said else None),
     )
     try:
-        is_conditional = data.cond if request.cond is None else request.cond
+        is_conditional = is_learned or (data.cond if request.cond is None else request.cond)
+        attributes = {}
+        if is_learned:
+            attributes = labelled.places(dataset, labelled.wanted(request.attributes, overlay, resumed))
         if generator is not None:
             finished.check_fit(generator, dataset, dataset.c_dim if is_conditional else 0)
         start, base = resumed, resumed
@@ -133,13 +139,16 @@ def configure(request: RunRequest) -> Plan:
                 channels=dataset.channels,
                 c_dim=_c_dim(dataset, is_conditional),
                 generator=generator,
+                attributes=attributes,
             )
             start, base = _from_preset(request, overlay, own, existing)
         values = to_dict(start)
         if request.init_from and not resumed:
             values = merged(values, FINE_TUNING)
         values = merged(values, {**overlay, "preset": start.preset})
-        values = merged(values, _asked(request, dataset, is_conditional))
+        values = merged(values, _asked(request, dataset, is_conditional, start))
+        if is_learned:
+            values["classifier"]["attributes"] = attributes
         values["data"]["path"] = path
         config = with_changes(run_config_from_dict(values), request.settings)
         _check_parts(config)
@@ -239,24 +248,25 @@ def _total_kimg(request: RunRequest, overlay: Mapping[str, Any]) -> float | None
         return None
 
 
-def _asked(request: RunRequest, dataset: Dataset, is_conditional: bool) -> dict[str, Any]:
-    """Return the settings that the fields of a request stand for, in every part that repeats them."""
+def _asked(request: RunRequest, dataset: Dataset, is_conditional: bool, start: RunConfig) -> dict[str, Any]:
+    """Return the settings that the fields of a request stand for, in every part of `start` that repeats them."""
     values: dict[str, Any] = {}
     if request.resolution is not None:
-        values = merged(values, _in_all_parts("resolution", "img_resolution", list(dataset.resolution)))
+        values = merged(values, _in_all_parts(start, "resolution", "img_resolution", list(dataset.resolution)))
     if request.channels is not None:
-        values = merged(values, _in_all_parts("channels", "img_channels", dataset.channels))
+        values = merged(values, _in_all_parts(start, "channels", "img_channels", dataset.channels))
     if request.cond is not None:
         c_dim = _c_dim(dataset, is_conditional)
-        values = merged(values, _in_all_parts("c_dim", "c_dim", c_dim))
-        values = merged(values, {"data": {"cond": request.cond}})
+        values = merged(values, _in_all_parts(start, "c_dim", "c_dim", c_dim))
+        values = merged(values, {"data": {"cond": is_conditional}})
     if request.batch is not None:
         values["batch"] = request.batch
     return values
 
 
-def _in_all_parts(data_name: str, name: str, value: Any) -> dict[str, Any]:
-    return {"data": {data_name: value}, "generator": {name: value}, "discriminator": {name: value}}
+def _in_all_parts(start: RunConfig, data_name: str, name: str, value: Any) -> dict[str, Any]:
+    parts = [part for part in ("generator", "discriminator", "classifier") if getattr(start, part) is not None]
+    return {"data": {data_name: value}, **{part: {name: value} for part in parts}}
 
 
 def _c_dim(dataset: Dataset, is_conditional: bool) -> int:
@@ -275,10 +285,16 @@ def _check_parts(config: RunConfig) -> None:
             registry.get("callbacks", name)  # raises, naming the closest
     for name in config.callbacks.metrics:
         metrics.find(name)
-    if config.encoder is not None and config.callbacks.metrics:
+    other = "an encoder" if config.encoder is not None else "a classifier" if config.classifier is not None else ""
+    if other and config.callbacks.metrics:
         raise ConfigError(
             f"callbacks.metrics: got {', '.join(config.callbacks.metrics)}, which measure a generator, but preset "
-            f"'{config.preset}' trains an encoder; drop --metrics"
+            f"'{config.preset}' trains {other}; drop --metrics"
+        )
+    if config.classifier is not None and config.augment.mode == "ada":
+        raise ConfigError(
+            f"augment.mode: got ada, which adapts to a discriminator, but preset '{config.preset}' trains a "
+            "classifier; expected fixed (with --p), diffaugment or none"
         )
     AugmentPipe(config.augment.pipe)
     DiffAugment(config.augment.policy)

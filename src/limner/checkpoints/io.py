@@ -2,7 +2,8 @@
 
     snapshots/000200/  generator_ema.safetensors  generator.safetensors  discriminator.safetensors  config.json
 
-The snapshot of an encoder holds encoder.safetensors and its generator as generator_ema, so that it works by itself.
+The snapshot of an encoder holds encoder.safetensors and its generator as generator_ema, so that it works by itself;
+that of a classifier holds classifier.safetensors alone.
 config.json says which room and configuration build the networks; tensors must fit them by name and shape. Tensors are
 stored as float32 (integers as they are), contiguous, whatever layout or precision they were trained in. Nothing here
 can execute code: safetensors and JSON hold data alone.
@@ -28,7 +29,7 @@ from torch import Tensor, nn
 from limner import __version__, registry
 from limner.config import RunConfig, SourceConfig, run_config_from_dict, to_dict
 from limner.errors import CheckpointError, ConfigError
-from limner.papers.base import Encoder, FinishedGenerator, Generator
+from limner.papers.base import Classifier, Encoder, FinishedGenerator, Generator
 from limner.runtime import atomic_file, expand, sync_folder
 
 FORMAT = 1
@@ -39,6 +40,8 @@ GENERATORS = ("generator_ema", "generator")
 """Names of the networks `load_generator` can build; the first is its default."""
 ENCODER = "encoder"
 """Name of the network `load_encoder` builds."""
+CLASSIFIER = "classifier"
+"""Name of the network `load_classifier` builds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +77,12 @@ def save_network(folder: Path, name: str, module: nn.Module, room: str) -> Path:
 
 
 def write_snapshot(folder: Path, config: RunConfig, networks: Mapping[str, nn.Module], extra: Mapping[str, Any]) -> str:
-    """Write a snapshot that appears whole or not at all, and return the fingerprint of its generator.
+    """Write a snapshot that appears whole or not at all, and return the fingerprint of its generator or classifier.
 
     Args:
         folder: the snapshot; one that is there already is replaced.
         config: what the networks were built from.
-        networks: name -> network; `generator_ema` must be among them.
+        networks: name -> network; `generator_ema` or `classifier` must be among them.
         extra: more entries of config.json, plain values (`kimg`, ...).
 
     Raises:
@@ -92,7 +95,7 @@ def write_snapshot(folder: Path, config: RunConfig, networks: Mapping[str, nn.Mo
         try:
             for name, module in networks.items():
                 tensors = _plain_tensors(module)
-                if name == GENERATORS[0]:
+                if name in (GENERATORS[0], CLASSIFIER):
                     identity = fingerprint(config, tensors)
                 _write_tensors(temporary / f"{name}.safetensors", tensors, config.room)
                 del tensors  # before the next network is copied
@@ -205,10 +208,13 @@ def load_generator(path: str | Path, name: str | None = None, device: torch.devi
             "give the snapshot folder to take its generator_ema"
         )
     config = load_config(folder)
-    tensors = _read_tensors(folder, name, config.room)
-    with torch.random.fork_rng(devices=[]):
-        generator: Generator = registry.get("papers", config.generator_room).Generator(config.generator)
-    load_tensors(generator, tensors, str(folder / f"{name}.safetensors"))
+    if config.classifier is not None:
+        raise CheckpointError(
+            f"'{folder}' holds no generator, but a classifier of {len(config.classifier.attributes)} attributes; give "
+            "the run of a generator here, and this one as --classifier where a classifier is asked for"
+        )
+    build = registry.get("papers", config.generator_room).Generator
+    generator: Generator = _built(folder, name, config.room, lambda: build(config.generator))
     generator.lod = float(read_document(folder).get("lod", 0.0))
     return generator.to(device).eval().requires_grad_(False)
 
@@ -232,12 +238,41 @@ def load_encoder(path: str | Path, device: torch.device | str = "cpu") -> Encode
             f"'{folder}' holds no encoder, but {', '.join(network_names(folder))} of preset {config.preset}; train one "
             f"for its generator: limner train --preset idinvert-tiny --generator {folder} --data PICTURES"
         )
-    tensors = _read_tensors(folder, ENCODER, config.room)
-    with torch.random.fork_rng(devices=[]):
-        encoder: Encoder = registry.get("papers", config.room).Encoder(config.encoder)
-    load_tensors(encoder, tensors, str(folder / f"{ENCODER}.safetensors"))
+    room = registry.get("papers", config.room)
+    encoder: Encoder = _built(folder, ENCODER, config.room, lambda: room.Encoder(config.encoder))
     encoder.fingerprint = str(read_document(folder).get("fingerprint", ""))
     return encoder.to(device).eval().requires_grad_(False)
+
+
+def load_classifier(path: str | Path, device: torch.device | str = "cpu") -> Classifier:
+    """Build the classifier of a snapshot with its weights, ready for use: evaluation mode, no gradients.
+
+    Args:
+        path: a folder of a run that trained a classifier, a snapshot folder in it or a .safetensors file in one.
+        device: where to put it.
+
+    Raises:
+        CheckpointError: no snapshot, none with a classifier, a damaged or foreign file, or tensors that do not fit.
+    """
+    folder = find_snapshot(path)
+    config = load_config(folder)
+    if config.classifier is None:
+        raise CheckpointError(
+            f"'{folder}' holds no classifier, but {', '.join(network_names(folder))} of preset {config.preset}; train "
+            "one on labelled pictures: limner train --preset classifier-tiny --data PICTURES"
+        )
+    room = registry.get("papers", config.room)
+    classifier: Classifier = _built(folder, CLASSIFIER, config.room, lambda: room.Classifier(config.classifier))
+    return classifier.to(device).eval().requires_grad_(False)
+
+
+def _built(folder: Path, name: str, room: str, build: Callable[[], Any]) -> Any:
+    """Build a network and give it its weights; torch's random number generator stays as it was."""
+    tensors = _read_tensors(folder, name, room)
+    with torch.random.fork_rng(devices=[]):
+        module = build()
+    load_tensors(module, tensors, str(folder / f"{name}.safetensors"))
+    return module
 
 
 def finished_generator(path: str | Path) -> FinishedGenerator:
@@ -319,11 +354,13 @@ def load_tensors(module: nn.Module, tensors: Mapping[str, Tensor], source: str) 
 
 
 def fingerprint(config: RunConfig, tensors: Mapping[str, Tensor]) -> str:
-    """Return 16 hexadecimal digits that identify a generator: its room, configuration and every value of its tensors.
+    """Return 16 hexadecimal digits that identify a network: its room, configuration and every value of its tensors.
 
-    Two snapshots with the same generator have the same fingerprint, whatever else their runs were told.
+    It is the generator, or the classifier of a run that trains one. Two snapshots with the same network have the same
+    fingerprint, whatever else their runs were told.
     """
-    identity = {"room": config.generator_room, "generator": to_dict(config.generator)}
+    settings = config.generator if config.classifier is None else config.classifier
+    identity = {"room": config.generator_room, "generator": to_dict(settings)}
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())

@@ -62,6 +62,8 @@ class TrainOptions:
     """snapshot whose networks a new run starts from: fine-tuning; what does not fit is listed and starts fresh"""
     generator: Annotated[str | None, Parameter(group=NETWORK)] = None
     """finished generator that an encoder is trained for: the folder of its run, a snapshot, or a file in one"""
+    attributes: Annotated[str | None, Parameter(group=NETWORK)] = None
+    """what a classifier learns of the labels, comma separated, or all"""
     freeze_d: Annotated[int | None, Parameter(name=["--freeze-d", "--freezed"], group=NETWORK)] = None
     """first layers of D, counted from the picture, that stay as they are (Freeze-D; 10 is a good start)"""
     grow: Annotated[bool | None, Parameter(group=NETWORK, negative="")] = None
@@ -152,6 +154,7 @@ def train(options: Annotated[TrainOptions, Parameter(name="*")] = TrainOptions()
         limner train --config run.yaml --set objective.pl_weight=0 --out runs/no-pl
         limner train --data faces.zip --out runs/faces --nproc 2
         limner train --preset idinvert-tiny --generator runs/faces --data faces.zip --out runs/encoder
+        limner train --preset classifier-tiny --attributes all --data labelled.zip --out runs/classifier
     """
     from limner import api
 
@@ -172,6 +175,7 @@ def train(options: Annotated[TrainOptions, Parameter(name="*")] = TrainOptions()
             run_dir=None if out is None else Path(out),
             init_from=None if init_from is None else Path(init_from),
             generator=None if options.generator is None else Path(options.generator),
+            attributes=None if options.attributes is None else parse_names(options.attributes),
         )
     )
     if plan.data_note:
@@ -211,6 +215,8 @@ def closing_lines(outcome: Outcome, before: float, config: RunConfig, out: str) 
     else:
         state = f"{outcome.kimg:g} kimg done; a larger --kimg extends the run"
     use = f"limner generate {shlex.quote(out)} --seeds 0-35 --grid" + (" --class 0" if config.data.cond else "")
+    if config.classifier is not None:
+        use = f"limner evaluate RUN --metrics ls --num 2000 --classifier {shlex.quote(out)}"
     rows = [*outcome.results.items(), *([("use it", use)] if config.encoder is None else [])]
     return [state, *(f"  {name:<18}{value}" for name, value in rows)]
 
@@ -240,9 +246,13 @@ def _flag_settings(options: TrainOptions) -> dict[str, Any]:
     if given.get("augment.mode") == "noaug":
         given["augment.mode"] = "none"
     if options.metrics is not None:
-        names = [name.strip() for name in options.metrics.split(",")]
-        given["callbacks.metrics"] = [name for name in names if name not in ("", "none")]
+        given["callbacks.metrics"] = [name for name in parse_names(options.metrics) if name != "none"]
     return given
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Read names with commas between."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _data_name(path: str) -> str:

@@ -63,10 +63,10 @@ def run_config_from_dict(values: Mapping[str, Any]) -> RunConfig:
     source = values.get("generator_from")
     generator_room = source.get("room") if isinstance(source, Mapping) else None
     parts = room_parts(str(values["room"]), str(generator_room or ""))
-    for name in ("encoder", "generator_from"):
+    for name, what in (("encoder", "an encoder"), ("generator_from", "an encoder"), ("classifier", "a classifier")):
         if values.get(name) is not None and name not in parts:
             raise ConfigError(
-                f"'{name}' is for rooms that train an encoder, room '{values['room']}' does not; drop it, or name a "
+                f"'{name}' is for rooms that train {what}, room '{values['room']}' does not; drop it, or name a "
                 "preset of such a room"
             )
     return from_dict(RunConfig, values, parts=parts)
@@ -87,6 +87,8 @@ def room_parts(room: str, generator_room: str = "") -> dict[str, type]:
     parts: dict[str, type] = {"objective": module.ObjectiveConfig}
     if hasattr(module, "EncoderConfig"):
         parts |= {"encoder": module.EncoderConfig, "generator_from": SourceConfig}
+    elif hasattr(module, "ClassifierConfig"):
+        parts |= {"classifier": module.ClassifierConfig}
     else:
         generator_room = room
     if generator_room:

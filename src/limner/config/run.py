@@ -13,6 +13,9 @@ from limner.config.grid import Resolution
 from limner.config.limits import check_limits
 from limner.errors import ConfigError
 
+OPTIONAL = {"optional": True}
+"""Metadata of a field that plain values leave out where it is None."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
@@ -36,10 +39,12 @@ class DataConfig:
     """Decoding threads. Never changes what is shown."""
     cache_mb: int = 2048
     """Decoded pictures are kept in memory up to this size, MB."""
+    held_out: float | None = field(default=None, metadata=OPTIONAL)
+    """Share of the pictures, chosen by the seed, that a classifier is judged on and not shown; None: none."""
 
     def __post_init__(self) -> None:
         limits = {"resolution": ">= 1", "channels": ">= 1, <= 4", "c_dim": ">= 0", "subset": ">= 1"}
-        check_limits(self, "data", **limits, workers=">= 1", cache_mb=">= 0")
+        check_limits(self, "data", **limits, workers=">= 1", cache_mb=">= 0", held_out="> 0, < 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +52,7 @@ class OptimizerConfig:
     """Adam for both networks."""
 
     g_lr: float = 0.002
-    """Learning rate of G (StyleGAN2 paper, Appendix B: 0.002), or of the encoder where that is trained."""
+    """Learning rate of G (StyleGAN2 paper, Appendix B: 0.002), or of the encoder or classifier that is trained."""
     d_lr: float = 0.002
     """Learning rate of D."""
     beta1: float = 0.0
@@ -166,10 +171,6 @@ class SourceConfig:
     """Which generator it is (see `checkpoints.io.fingerprint`)."""
 
 
-OPTIONAL = {"optional": True}
-"""Metadata of a field that plain values leave out where it is None."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """Everything that decides a run's result."""
@@ -181,7 +182,8 @@ class RunConfig:
     data: DataConfig = field(default_factory=DataConfig)
     """Pictures."""
     generator: Any
-    """`GeneratorConfig` of the room, or of the room named by `generator_from`; None before a generator is named."""
+    """`GeneratorConfig` of the room, or of the room named by `generator_from`; None before a generator is named, and
+    where a classifier is trained."""
     discriminator: Any
     """`DiscriminatorConfig`, likewise."""
     objective: Any
@@ -190,6 +192,8 @@ class RunConfig:
     """`EncoderConfig` of a room that trains an encoder; None in others."""
     generator_from: SourceConfig | None = field(default=None, metadata=OPTIONAL)
     """Where the generator comes from that an encoder is trained for; None: it is trained."""
+    classifier: Any = field(default=None, metadata=OPTIONAL)
+    """`ClassifierConfig` of a room that trains a classifier; None in others."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     """Adam settings."""
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
@@ -212,7 +216,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         check_limits(self, "", total_kimg=">= 0", batch=">= 1", batch_gpu=">= 1", seed=f">= 0, < {2**32}")
         shared = (("img_resolution", "resolution"), ("img_channels", "channels"), ("c_dim", "c_dim"))
-        for part in ("generator", "discriminator", "encoder"):
+        for part in ("generator", "discriminator", "encoder", "classifier"):
             for name, source in shared:
                 expected = getattr(self.data, source)
                 got = getattr(getattr(self, part), name, expected)

@@ -202,6 +202,33 @@ class Dataset:
         chosen = (draw.double() * len(self)).long().clamp_(0, len(self) - 1)  # [n]
         return torch.from_numpy(self.label_vectors(chosen.cpu().numpy())).to(draw.device)  # [n, c_dim]
 
+    def split(self, share: float, seed: int) -> tuple[Dataset, Dataset]:
+        """Return most of the pictures and the others, each in order; `share` of them, chosen by `seed`, are the others.
+
+        Raises:
+            DataError: either would be empty.
+        """
+        chosen = np.random.RandomState(seed % 2**32).permutation(len(self)) < round(share * len(self))
+        if chosen.all() or not chosen.any():
+            raise DataError(
+                f"{self.path}: got {len(self)} pictures, of which a share of {share:g} is to be held out, expected at "
+                "least one picture in either part; change data.held_out, or give more pictures"
+            )
+        parts = []
+        for indices in (self._indices[~chosen], self._indices[chosen]):
+            parts.append(
+                Dataset(
+                    self.source,
+                    name=self.name,
+                    stored_resolution=self._stored_resolution,
+                    resolution=self.resolution,
+                    channels=self.channels,
+                    indices=indices,
+                    note=self.note,
+                )
+            )
+        return parts[0], parts[1]
+
     @cached_property
     def fingerprint(self) -> str:
         """Hash of names, sizes, checksums, labels and of how pictures are read: 32 hex digits."""

@@ -21,7 +21,6 @@ from limner.papers.base import Batch, ObjectiveContext, Phase
 from limner.runtime import peak_memory_mb
 from limner.training import augmentation
 from limner.training.draws import SharedDraws
-from limner.training.ema import update_ema
 from limner.training.schedule import Moment, stages
 from limner.training.state import TrainingState, initial_state
 
@@ -154,8 +153,7 @@ def _step(state: TrainingState, phase: Phase, batch: Batch, num_frozen: int) -> 
 
 def _time_ema(state: TrainingState) -> float:
     started = time.perf_counter()
-    if state.E is None:
-        update_ema(state.G_ema, state.G, 0.99)
+    state.average(0.99)
     return time.perf_counter() - started
 
 

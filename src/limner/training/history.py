@@ -13,6 +13,8 @@ LOG_NAME = "log.jsonl"
 """One record a tick."""
 METRICS_NAME = "metrics.jsonl"
 """One record an evaluation."""
+ATTRIBUTES = 6
+"""Most attributes in a panel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,8 @@ def panels(run_dir: Path) -> list[Panel]:
     found += [_panel(f"Loss {key.removeprefix('loss/')}", ticks, [key]) for key in losses if "_" in key]
     found.append(_panel("Scores of D", ticks, [key for key in keys if key.startswith("scores/")]))
     found.append(_panel("Signs of D", ticks, [key for key in keys if key.startswith("signs/")]))
+    shown = [key for key in keys if key.startswith("accuracy/")]
+    found.append(_panel("Accuracy on pictures shown", ticks, shown))
     found += _metric_panels(records.read(run_dir / METRICS_NAME))
     for key, title in (("augment_p", "Augmentation p"), ("lod", "Level of detail")):
         if any(record.get(key) for record in ticks):  # a panel of zeros says nothing
@@ -67,12 +71,23 @@ def _panel(title: str, entries: Iterable[dict[str, Any]], keys: Iterable[str], f
 def _metric_panels(evaluations: list[dict[str, Any]]) -> list[Panel]:
     measured = [record for record in evaluations if not record.get("control")]
     controls = {name: value for record in evaluations if record.get("control") for name, value in _values(record)}
-    names = dict.fromkeys(name for record in measured for name, _ in _values(record) if "/" not in name)
+    every = list(dict.fromkeys(name for record in measured for name, _ in _values(record)))
+    names = [name for name in every if "/" not in name]
     found = []
     for name in names:
         line = _line(name, [(record["kimg"], dict(_values(record)).get(name)) for record in measured])
         levels = (("real pictures", controls[name]),) if controls.get(name) is not None else ()
         found.append(Panel(title=f"Metric {name}", lines=(line,) if line.kimg else (), levels=levels))
+    return found + _attribute_panels(measured, [name for name in every if name.startswith("accuracy/")])
+
+
+def _attribute_panels(measured: list[dict[str, Any]], names: list[str]) -> list[Panel]:
+    """Return the accuracies of a classifier by attribute, a few a panel."""
+    found = []
+    for start in range(0, len(names), ATTRIBUTES):
+        part = names[start : start + ATTRIBUTES]
+        values = [{"kimg": record["kimg"], **dict(_values(record))} for record in measured]
+        found.append(_panel(f"Accuracy by attribute, {start + 1} to {start + len(part)}", values, part))
     return found
 
 

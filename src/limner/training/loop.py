@@ -29,7 +29,7 @@ from limner.training import augmentation, run_folder
 from limner.training.callbacks.base import Callback, CallbackContext
 from limner.training.distributed import Processes, join, leave
 from limner.training.draws import SharedDraws
-from limner.training.ema import ema_decay, update_ema
+from limner.training.ema import ema_decay
 from limner.training.interrupt import StopSignals
 from limner.training.pretrained import start_encoder, take_generator
 from limner.training.schedule import Moment, moment
@@ -121,11 +121,12 @@ def _prepare(
         run_folder.open_folder(run_dir, config, dataset.fingerprint, command)
     processes.barrier()
     context.augment = augmentation.build(config.augment, state.augment_p, device)
+    shown, held_out = (dataset, None) if data.held_out is None else dataset.split(data.held_out, config.seed)
     transfer = _restore(state, run_dir, init_from, config, processes)
     if transfer is not None and processes.is_first and not quiet:
         print(transfer.notice(), flush=True)
     loader = Loader(
-        dataset,
+        shown,
         batch=lambda nimg: moment(config, nimg).batch,
         rank=processes.rank,
         world=processes.world,
@@ -138,7 +139,8 @@ def _prepare(
     callback_context = CallbackContext(
         config=config,
         run_dir=run_dir,
-        dataset=dataset,
+        dataset=shown,
+        held_out=held_out,
         device=device,
         quiet=quiet,
         augment=augmentation.preview(config.augment, device, config.seed),
@@ -151,7 +153,7 @@ def _prepare(
         processes=processes,
         state=state,
         loader=loader,
-        label_table=_label_table(dataset, config, device),
+        label_table=_label_table(shown, config, device),
         statistics=Statistics(),
         callbacks=[registry.get("callbacks", name).make(callback_context) for name in names],
         shared=callback_context.shared,
@@ -241,8 +243,7 @@ def _iterate(run: _Run, phases: Sequence[Phase]) -> None:
             _step(run, phase, now, images, c)
     state.nimg += now.batch
     state.iteration += 1
-    if state.E is None:
-        update_ema(state.G_ema, state.G, ema_decay(config.ema, batch=now.batch, nimg=state.nimg))
+    state.average(ema_decay(config.ema, batch=now.batch, nimg=state.nimg))
     if config.augment.mode == "ada" and state.iteration % config.augment.interval == 0:
         augmentation.adjust(state, config.augment, run.processes, now.batch)
 

@@ -6,6 +6,8 @@ starts from the generator's own).
 
 from __future__ import annotations
 
+from torch import nn
+
 from limner.checkpoints.io import find_snapshot, fingerprint, load_tensors, network_names, read_networks
 from limner.config import RunConfig
 from limner.errors import CheckpointError
@@ -24,7 +26,9 @@ def take_generator(state: TrainingState, config: RunConfig) -> None:
     source = config.generator_from
     assert source is not None
     folder = find_snapshot(source.path)
-    networks = {GENERATOR: state.G_ema, DISCRIMINATOR: state.D}
+    assert state.G_ema is not None
+    assert state.D is not None
+    networks: dict[str, nn.Module] = {GENERATOR: state.G_ema, DISCRIMINATOR: state.D}
     if "D" not in state.optimizers:
         del networks[DISCRIMINATOR]
     elif DISCRIMINATOR not in network_names(folder):
@@ -44,6 +48,7 @@ def take_generator(state: TrainingState, config: RunConfig) -> None:
 def start_encoder(state: TrainingState, config: RunConfig, *, is_fresh: bool) -> None:
     """Tell the encoder which generator it is for; a fresh one takes from it what its codes start from."""
     assert state.E is not None
+    assert state.G_ema is not None
     assert config.generator_from is not None
     state.E.fingerprint = config.generator_from.fingerprint
     if is_fresh:

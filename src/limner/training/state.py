@@ -13,7 +13,8 @@ from limner import registry
 from limner.checkpoints.io import load_tensors
 from limner.config import RunConfig
 from limner.errors import CheckpointError, ConfigError
-from limner.papers.base import Discriminator, Encoder, Generator, Objective, ObjectiveContext, Phase
+from limner.papers.base import Classifier, Discriminator, Encoder, Generator, Objective, ObjectiveContext, Phase
+from limner.training.ema import update_ema
 from limner.training.schedule import Moment, moment
 
 
@@ -24,18 +25,22 @@ class TrainingState:
     Data order is a function of (seed, nimg), so no sampler needs saving.
     """
 
-    G: Generator
-    """Generator, trained; where an encoder is trained, the finished one that does not move."""
-    D: Discriminator
-    """Discriminator, trained."""
-    G_ema: Generator
-    """Moving average of G; what samples, metrics and users see. Where an encoder is trained, G itself."""
+    G: Generator | None = None
+    """Generator, trained; where an encoder is trained, the finished one that does not move. None where a classifier is
+    trained."""
+    D: Discriminator | None = None
+    """Discriminator, trained; None where a classifier is."""
+    G_ema: Generator | None = None
+    """Moving average of G; what samples, metrics and users see. Where an encoder is trained, G itself; where a
+    classifier is, None."""
     E: Encoder | None = None
-    """Encoder, trained; None where G is."""
+    """Encoder, trained; None where another network is."""
+    C: Classifier | None = None
+    """Classifier, trained; None where another network is."""
     objective: Objective
     """Its buffers hold `pl_mean`."""
     optimizers: dict[str, torch.optim.Optimizer]
-    """Module name (`G`, `D`, `E`) -> optimiser."""
+    """Module name (`G`, `D`, `E`, `C`) -> optimiser."""
     rng: torch.Generator
     """Source of every random draw of training, the same on every process."""
     augment_p: torch.Tensor
@@ -57,23 +62,31 @@ class TrainingState:
 
     def modules(self) -> dict[str, torch.nn.Module]:
         """Everything with tensors, by its name in a state file."""
-        if self.E is not None:
-            return {"E": self.E, "D": self.D, "G_ema": self.G_ema, "objective": self.objective}
-        return {"G": self.G, "D": self.D, "G_ema": self.G_ema, "objective": self.objective}
+        trained = ("G", "D", "G_ema") if self.E is None else ("E", "D", "G_ema")
+        found = self._present("C", *trained)
+        return {**found, "objective": self.objective}
 
     def networks(self) -> dict[str, torch.nn.Module]:
         """What a snapshot holds, by its name there."""
-        found: dict[str, torch.nn.Module] = {"generator": self.G, "generator_ema": self.G_ema, "discriminator": self.D}
-        if self.E is None:
-            return found
-        del found["generator"]
-        if "D" not in self.optimizers:
-            del found["discriminator"]
-        return {**found, "encoder": self.E}
+        names = {"generator": "G", "generator_ema": "G_ema", "discriminator": "D", "encoder": "E", "classifier": "C"}
+        if self.E is not None:
+            del names["generator"]
+            if "D" not in self.optimizers:
+                del names["discriminator"]
+        found = self._present(*names.values())
+        return {name: found[short] for name, short in names.items() if short in found}
 
     def grow(self, lod: float) -> None:
         """Take up another level of detail, also as what the generators make by themselves."""
-        self.lod = self.G.lod = self.G_ema.lod = lod
+        self.lod = lod
+        for generator in (self.G, self.G_ema):
+            if generator is not None:
+                generator.lod = lod
+
+    def average(self, decay: float) -> None:
+        """Advance the moving average of a generator that is trained (see `ema.update_ema`)."""
+        if self.G is not None and self.G_ema is not None and self.E is None:
+            update_ema(self.G_ema, self.G, decay)
 
     def select(self, phase: Phase, num_frozen: int) -> list[torch.nn.Parameter]:
         """Let the parameters that move in `phase` have gradients, and no others; return them.
@@ -82,12 +95,17 @@ class TrainingState:
             phase: what comes next.
             num_frozen: first layers of D that never move.
         """
-        networks = {"G": self.G, "D": self.D} if self.E is None else {"G": self.G, "D": self.D, "E": self.E}
+        networks = self._present("G", "D", "E", "C")
         for name, network in networks.items():
             network.requires_grad_(name == phase.module)
-        for layer in self.D.freezable_layers()[:num_frozen]:
-            layer.requires_grad_(False)
+        if self.D is not None:
+            for layer in self.D.freezable_layers()[:num_frozen]:
+                layer.requires_grad_(False)
         return [parameter for parameter in networks[phase.module].parameters() if parameter.requires_grad]
+
+    def _present(self, *names: str) -> dict[str, torch.nn.Module]:
+        """Return those of the named networks that the run has."""
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
 _COUNTERS = ("nimg", "iteration", "tick", "elapsed_sec", "best")
@@ -101,13 +119,44 @@ def initial_state(config: RunConfig, context: ObjectiveContext, device: torch.de
         ConfigError: the networks cannot be built, or more layers of D are to be frozen than it has.
         WeightsError: the objective needs a feature network whose weights are not here.
     """
+    build = _networks_of_gan if config.classifier is None else _classifier
+    networks, objective = build(config, context, device)
+    state = TrainingState(
+        **networks,
+        objective=objective,
+        optimizers={
+            name: _optimizer(config, name, networks[name], objective.phases())
+            for name in dict.fromkeys(phase.module for phase in objective.phases())
+        },
+        rng=torch.Generator(device).manual_seed(config.seed + 1),
+        augment_p=torch.tensor(config.augment.p, device=device),
+        augment_stats=torch.zeros(2, device=device),
+    )
+    state.grow(moment(config, 0).lod)
+    return state
+
+
+def _classifier(config: RunConfig, context: ObjectiveContext, device: torch.device) -> tuple[dict[str, Any], Objective]:
+    """Build a classifier and its objective."""
+    room = registry.get("papers", config.room)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        C = room.Classifier(config.classifier)
+    C = C.to(device).train()
+    return {"C": C}, room.Objective(config.objective, C, context).to(device)
+
+
+def _networks_of_gan(
+    config: RunConfig, context: ObjectiveContext, device: torch.device
+) -> tuple[dict[str, Any], Objective]:
+    """Build generator and discriminator, the encoder of a run that trains one, and the objective."""
     room, networks_room = registry.get("papers", config.room), registry.get("papers", config.generator_room)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         G, D = networks_room.Generator(config.generator), networks_room.Discriminator(config.discriminator)
         E = None if config.encoder is None else room.Encoder(config.encoder)
     G, D = G.to(device).train(), D.to(device).train()
-    networks: dict[str, torch.nn.Module] = {"G": G, "D": D}
+    networks = {"G": G, "D": D}
     if E is None:
         G_ema = copy.deepcopy(G).eval().requires_grad_(False)
         objective = room.Objective(config.objective, G, D, context).to(device)
@@ -122,22 +171,7 @@ def initial_state(config: RunConfig, context: ObjectiveContext, device: torch.de
             f"optimizer.freeze_d: got {num_frozen}, expected at most {num_layers}, the layers of this discriminator; "
             "change --freeze-d"
         )
-    state = TrainingState(
-        G=G,
-        D=D,
-        G_ema=G_ema,
-        E=E,
-        objective=objective,
-        optimizers={
-            name: _optimizer(config, name, networks[name], objective.phases())
-            for name in dict.fromkeys(phase.module for phase in objective.phases())
-        },
-        rng=torch.Generator(device).manual_seed(config.seed + 1),
-        augment_p=torch.tensor(config.augment.p, device=device),
-        augment_stats=torch.zeros(2, device=device),
-    )
-    state.grow(moment(config, 0).lod)
-    return state
+    return {**networks, "G_ema": G_ema}, objective
 
 
 def learning_rate(now: Moment, name: str, phases: Sequence[Phase]) -> float:

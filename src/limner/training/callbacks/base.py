@@ -32,6 +32,8 @@ class CallbackContext:
     """Folder of the run."""
     dataset: Dataset
     """The training pictures."""
+    held_out: Dataset | None = None
+    """Pictures that are judged, not shown; None: none."""
     device: torch.device
     """Where the networks are."""
     quiet: bool = False

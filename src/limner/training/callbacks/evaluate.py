@@ -74,10 +74,11 @@ class Evaluate(Callback):
             self._keep_best(values[self._names[0]], kimg)
 
     def _evaluate(self, names: Sequence[str], state: TrainingState) -> list[Result]:
-        context = self.context
+        context, G = self.context, state.G_ema
+        assert G is not None
         return runner.evaluate(
             names,
-            GeneratorPictures(state.G_ema, context.dataset, device=context.device),
+            GeneratorPictures(G, context.dataset, device=context.device),
             DatasetPictures(context.dataset),
             networks=self._networks(),
             cache=default_folder(),

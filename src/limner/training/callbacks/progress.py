@@ -122,7 +122,7 @@ def tick_line(state: TrainingState, stats: Mapping[str, float], total_kimg: floa
 
 
 def _training_numbers(stats: Mapping[str, float]) -> list[str]:
-    losses = [f"{name} {stats[f'loss/{name}']:.2f}" for name in ("G", "D", "E") if f"loss/{name}" in stats]
+    losses = [f"{name} {stats[f'loss/{name}']:.2f}" for name in ("G", "D", "E", "C") if f"loss/{name}" in stats]
     parts = [f"loss {' '.join(losses)}"] if losses else []
     if "augment_p" in stats:
         parts.append(f"p {stats['augment_p']:.3f}")

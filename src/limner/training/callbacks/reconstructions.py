@@ -45,13 +45,14 @@ class Reconstructions(Callback):
 
     def on_start(self, state: TrainingState) -> None:
         """Choose the pictures and, in a fresh run, show them with the untrained encoder."""
-        dataset = self.context.dataset
-        chosen, self._columns = choose_cells(dataset, self.context.config.seed, by_class=state.G.c_dim > 0)
+        dataset, G = self.context.dataset, state.G
+        assert G is not None
+        chosen, self._columns = choose_cells(dataset, self.context.config.seed, by_class=G.c_dim > 0)
         num_rows = max(len(chosen) // self._columns // 2, 1)
         chosen = chosen[: num_rows * self._columns]
         pixels = torch.from_numpy(np.stack([dataset.image(int(i)) for i in chosen]))
         self._pictures = pixels.float() / 127.5 - 1  # [cells, C, H, W]
-        self._c = torch.from_numpy(dataset.label_vectors(chosen)) if state.G.c_dim else None  # [cells, c_dim]
+        self._c = torch.from_numpy(dataset.label_vectors(chosen)) if G.c_dim else None  # [cells, c_dim]
         if state.nimg == 0:
             self._write(state)
         elif grids := grid_paths(self.context.run_dir):
@@ -78,8 +79,9 @@ class Reconstructions(Callback):
     @torch.no_grad()
     def _reconstruct(self, state: TrainingState) -> Tensor:
         """Return G(E(x)) of the pictures shown, [cells, C, H, W] on the CPU, as E is in use: in evaluation mode."""
-        E, device = state.E, self.context.device
+        E, G, device = state.E, state.G, self.context.device
         assert E is not None
+        assert G is not None
         height, width = self.context.dataset.resolution
         batch = min(max(BATCH_PIXELS // (height * width), 1), 16)
         parts = []
@@ -87,6 +89,6 @@ class Reconstructions(Callback):
         for start in range(0, len(self._pictures), batch):
             cells = slice(start, start + batch)
             c = None if self._c is None else self._c[cells].to(device)
-            parts.append(state.G.synthesis(E.encode(self._pictures[cells].to(device), state.G, c)).cpu())
+            parts.append(G.synthesis(E.encode(self._pictures[cells].to(device), G, c)).cpu())
         E.train()
         return torch.cat(parts)

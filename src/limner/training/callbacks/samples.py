@@ -22,6 +22,7 @@ from torch import Tensor
 
 from limner import images, latents
 from limner.config import Resolution
+from limner.errors import ConfigError
 from limner.training.callbacks.base import Callback, CallbackContext
 from limner.training.clock import sample_name
 from limner.training.state import TrainingState
@@ -46,7 +47,16 @@ STRIP_WIDTH = 512
 
 
 def make(context: CallbackContext) -> Callback:
-    """Return the callback."""
+    """Return the callback.
+
+    Raises:
+        ConfigError: the run has no generator.
+    """
+    if context.config.classifier is not None:
+        raise ConfigError(
+            f"callbacks.names: 'samples' is for runs with a generator, preset {context.config.preset} trains a "
+            "classifier; take 'accuracy', which shows its mistakes"
+        )
     return Samples(context)
 
 
@@ -61,9 +71,11 @@ class Samples(Callback):
     def on_start(self, state: TrainingState) -> None:
         """Choose latents and labels, show real pictures, and, in a fresh run, the untrained network."""
         dataset, seed = self.context.dataset, self.context.config.seed
-        is_conditional = state.G_ema.c_dim > 0
+        G = state.G_ema
+        assert G is not None
+        is_conditional = G.c_dim > 0
         chosen, self._columns = choose_cells(dataset, seed, by_class=is_conditional)
-        self._z = latents.seeds_to_z(range(len(chosen)), state.G_ema.z_dim).to(self.context.device)  # [cells, z_dim]
+        self._z = latents.seeds_to_z(range(len(chosen)), G.z_dim).to(self.context.device)  # [cells, z_dim]
         labels = torch.from_numpy(dataset.label_vectors(chosen)) if is_conditional else None
         self._c = None if labels is None else labels.to(self.context.device)  # [cells, c_dim]
         reals = torch.from_numpy(np.stack([dataset.image(int(i)) for i in chosen])).float() / 127.5 - 1
@@ -92,11 +104,12 @@ class Samples(Callback):
         return min(max(BATCH_PIXELS // (height * width), 1), 16)
 
     def _write_grid(self, state: TrainingState) -> None:
-        parts = []
+        G, parts = state.G_ema, []
+        assert G is not None
         with torch.no_grad():
             for start in range(0, len(self._z), self._batch):
                 cells = slice(start, start + self._batch)
-                parts.append(state.G_ema(self._z[cells], None if self._c is None else self._c[cells]).cpu())
+                parts.append(G(self._z[cells], None if self._c is None else self._c[cells]).cpu())
         path = self._save(torch.cat(parts), sample_name(state.nimg))
         self._written_nimg = state.nimg
         self.context.shared["grid"] = path

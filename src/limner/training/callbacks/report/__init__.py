@@ -83,7 +83,11 @@ def preset_difference(config: RunConfig) -> list[tuple[str, str, str]] | None:
         return None
     data = config.data
     request = PresetRequest(
-        resolution=data.resolution, channels=data.channels, c_dim=data.c_dim, generator=FinishedGenerator.of(config)
+        resolution=data.resolution,
+        channels=data.channels,
+        c_dim=data.c_dim,
+        generator=FinishedGenerator.of(config),
+        attributes={} if config.classifier is None else config.classifier.attributes,
     )
     changes = configuration.difference(presets[config.preset].build(request), config)
     return [(path, page.value_text(old), page.value_text(new)) for path, old, new in changes]
@@ -116,8 +120,8 @@ def _facts(state: TrainingState, context: CallbackContext) -> list[tuple[str, st
 
 
 def _shown_networks(state: TrainingState) -> list[tuple[str, nn.Module]]:
-    others: list[tuple[str, nn.Module]] = [("G", state.G), ("D", state.D)]
-    return others if state.E is None else [("E", state.E), *others]
+    networks = (("C", state.C), ("E", state.E), ("G", state.G), ("D", state.D))
+    return [(name, network) for name, network in networks if network is not None]
 
 
 def _count_text(module: nn.Module) -> str:
