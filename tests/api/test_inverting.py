@@ -13,12 +13,16 @@ from PIL import Image
 
 from conftest import tiny_config, write_pictures, write_run
 from inversion.runs import write_encoder
+from limner import registry
 from limner.api import load
 from limner.api.found import load_folder, read_record, render
 from limner.api.inverting import Inverted, InvertRequest, invert, open_generator
+from limner.checkpoints.io import write_snapshot
+from limner.config import with_changes
 from limner.errors import CheckpointError, ConfigError, DataError
 from limner.images import to_pil
 from limner.latents import Latents
+from limner.papers.base import PresetRequest
 
 QUICK: dict[str, dict[str, Any]] = {
     "encoder": {},
@@ -140,6 +144,16 @@ def test_pictures_of_other_sizes_are_fitted_and_unreadable_ones_left_out(tiny_ru
     assert list(made.skipped) == ["broken"]
     assert (pixels(tmp_path / "out" / "originals" / "wide.png") == 255).all()
     assert "broken" in made.page.read_text()
+
+
+def test_a_generator_that_still_grows_is_told(photos: Path, tmp_path: Path) -> None:
+    room = registry.get("papers", "stylegan")
+    config = room.PRESETS["stylegan-tiny"].build(PresetRequest(resolution=(16, 16), batch=8))
+    config = with_changes(config, {f"generator.{key}": 16 for key in ("channel_max", "w_dim", "z_dim")})
+    networks = {"generator_ema": room.Generator(config.generator)}
+    write_snapshot(tmp_path / "snapshot", config, networks, {"kimg": 1.0, "lod": 0.5})
+    made = run(tmp_path / "snapshot", photos, tmp_path / "out")
+    assert made.remarks == ("the generator is still growing (level of detail 0.5): codes serve this snapshot alone",)
 
 
 def test_pictures_of_one_name_get_numbers(tiny_run: Path, photos: Path, tmp_path: Path) -> None:

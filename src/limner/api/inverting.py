@@ -63,7 +63,7 @@ class Inverted:
     page: Path
     codes: Path
     found: list[Found]
-    """In the order of the pictures."""
+    """In the order of the pictures, without noise maps and weights; `found.load_found` reads them."""
     numbers: dict[str, float]
     """Means over the pictures."""
     num_resumed: int
@@ -211,6 +211,10 @@ class _Job:
         self.found: dict[str, Found] = {}
         self.skipped: dict[str, str] = {}
         self.remarks: list[str] = []
+        if generator.lod:
+            self.remarks.append(
+                f"the generator is still growing (level of detail {generator.lod:g}): codes serve this snapshot alone"
+            )
         self.num_resumed = 0
         self._total = 0
         self._key_start = hashlib.sha256(json.dumps(decisive(about, method), sort_keys=True).encode())
@@ -230,7 +234,7 @@ class _Job:
             key = self._key(image)
             done = load_found(self.folder, entry.name, key)
             if done is not None:
-                self.found[entry.name] = done
+                self.found[entry.name] = _light(done)
                 self.num_resumed += 1
                 continue
             waiting.append((entry, image, key))
@@ -278,7 +282,7 @@ class _Job:
             found = dataclasses.replace(found, record={**found.record, "seconds": seconds, **inversion.stamp})
             self._write_pictures(entry.name, image, inversion.images[place], strips[place], found)
             found.save(self.folder, key)
-            self.found[entry.name] = found
+            self.found[entry.name] = _light(found)
 
     def _write_pictures(
         self, name: str, image: Tensor, made: Tensor, stages: Mapping[int, Image.Image], found: Found
@@ -330,6 +334,11 @@ def _found(entry: Entry, inversion: Inversion, place: int, numbers: Mapping[str,
             "losses": {name: loss[place].item() for name, loss in inversion.losses.items()},
         },
     )
+
+
+def _light(found: Found) -> Found:
+    """Return what was found without what is large: noise maps and weights."""
+    return dataclasses.replace(found, noises=(), delta={})
 
 
 def write_text(path: Path, text: str) -> Path:

@@ -18,6 +18,8 @@ from limner.features.base import PerceptualNetwork
 from limner.inversion.engine.terms import Comparison, masked
 
 WINDOW, WINDOW_DEVIATION = 11, 1.5
+LEAST_ERROR = 1e-12
+"""Smaller errors count as this one, so that the ratio is a number also of pictures that are the same."""
 C1, C2 = 0.01**2, 0.03**2
 """(K1 L)^2 and (K2 L)^2 for a range L of 1."""
 
@@ -47,8 +49,8 @@ def quality(
 
 
 def psnr(mse: Tensor) -> Tensor:
-    """Return the peak signal-to-noise ratio in dB of a mean squared error over pictures in [-1, 1]."""
-    return 10 * torch.log10(4 / mse)
+    """Return the peak signal-to-noise ratio in dB, at most 126, of a mean squared error over pictures in [-1, 1]."""
+    return 10 * torch.log10(4 / mse.clamp_min(LEAST_ERROR))
 
 
 def ssim(images: Tensor, wanted: Tensor, masks: Tensor | None = None) -> Tensor:
