@@ -34,6 +34,7 @@ from limner.config import (
     with_changes,
 )
 from limner.errors import ConfigError
+from limner.papers.base import PresetRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -368,3 +369,25 @@ def test_yaml_cannot_build_objects(tmp_path: Path) -> None:
 def test_settings_cannot_be_changed_in_place(part: type) -> None:
     assert part.__dataclass_params__.frozen  # type: ignore[attr-defined]
     assert all(f.kw_only for f in dataclasses.fields(part))
+
+
+def test_parts_that_a_room_does_not_have_are_left_out_and_refused() -> None:
+    values = to_dict(registry.get("papers", "stylegan2").PRESETS["stylegan2-tiny"].build(PresetRequest()))
+    assert not {"encoder", "generator_from"} & set(values)
+    for name in ("encoder", "generator_from"):
+        with pytest.raises(ConfigError, match=f"'{name}' is for rooms that train an encoder, room 'stylegan2'"):
+            run_config_from_dict({**values, name: {}})
+
+
+def test_a_generator_s_room_decides_the_types_of_its_settings() -> None:
+    values = to_dict(registry.get("papers", "idinvert").PRESETS["idinvert-tiny"].build(PresetRequest()))
+    assert run_config_from_dict(values).generator is None, "before one is named"
+    gan = registry.get("papers", "stylegan").PRESETS["stylegan-tiny"].build(PresetRequest(resolution=(64, 64)))
+    named = {**values, **{part: to_dict(getattr(gan, part)) for part in ("generator", "discriminator")}}
+    config = run_config_from_dict({**named, "generator_from": {"room": "stylegan"}})
+    assert (config.generator, config.discriminator) == (gan.generator, gan.discriminator)
+    assert config.generator_room == "stylegan"
+    with pytest.raises(ConfigError, match=r"generator_from.room: got 'idinvert', which has no generator"):
+        run_config_from_dict({**named, "generator_from": {"room": "idinvert"}})
+    with pytest.raises(ConfigError, match=r"encoder.img_resolution: got \[32, 32\], expected \[64, 64\]"):
+        run_config_from_dict({**values, "encoder": {**values["encoder"], "img_resolution": [32, 32]}})

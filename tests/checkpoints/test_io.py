@@ -392,3 +392,18 @@ def test_older_formats_are_read_through_every_step_between(run_dir: Path, monkey
     monkeypatch.setattr(io, "FORMAT", 3)
     monkeypatch.setattr(io, "MIGRATIONS", steps)
     assert same(io.load_generator(run_dir), original)
+
+
+def test_a_snapshot_without_an_encoder_says_how_to_train_one(run_dir: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"holds no encoder, but .*generator_ema.*train --preset idinvert-"):
+        io.load_encoder(run_dir)
+
+
+def test_what_an_encoder_has_to_know_of_a_generator_is_told(run_dir: Path) -> None:
+    config, G = io.load_config(run_dir), io.load_generator(run_dir)
+    known = io.finished_generator(run_dir)
+    assert (known.generator, known.discriminator) == (config.generator, config.discriminator)
+    assert (known.z_dim, known.w_dim, known.num_ws) == (G.z_dim, G.w_dim, G.num_ws)
+    folder = io.find_snapshot(run_dir)
+    assert (known.source.path, known.source.room) == (str(folder), config.room)
+    assert known.source.fingerprint == io.read_document(folder)["fingerprint"]

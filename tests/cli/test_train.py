@@ -47,6 +47,19 @@ def train(command: Command, picture_folder: Path) -> Callable[..., Answer]:
     return run
 
 
+def test_an_encoder_is_asked_for_by_its_generator(resolve: Resolve, tiny_run: Path) -> None:
+    settings = resolve("--preset", "idinvert-tiny", "--generator", tiny_run)
+    assert settings["generator_from.room"] == "stylegan2"
+    assert settings["generator_from.path"] == str(tiny_run / "snapshots" / "000002")
+    assert settings["encoder.num_ws"] == 6
+
+
+def test_an_encoder_without_a_generator_is_told_the_flag(command: Command, picture_folder: Path) -> None:
+    answer = command("train", "--data", picture_folder, "--preset", "idinvert-tiny", "--dry-run")
+    assert answer.code == 1
+    assert "got none; name one with --generator" in answer.err
+
+
 @pytest.mark.parametrize(
     ("words", "path", "value"),
     [

@@ -102,3 +102,17 @@ def test_a_schedule_that_makes_sense_is_taken() -> None:
     check_schedule(growing())
     check_schedule(growing(schedule__grow=False, total_kimg=0.1))
     check_schedule(tiny("samples", 1))
+
+
+def test_learning_rates_fall_smoothly_with_the_images_shown() -> None:
+    """By the factor every `lr_decay_kimg`, whatever the batch; after half of that by its square root."""
+    config = tiny("samples", 1, schedule__lr_decay=0.8, schedule__lr_decay_kimg=2.0, optimizer__d_lr=0.001)
+    rates = [moment(config, nimg).d_lr for nimg in (0, 1000, 2000, 6000)]
+    assert rates == pytest.approx([0.001, 0.001 * 0.8**0.5, 0.0008, 0.001 * 0.8**3])
+    assert moment(config, 2000).g_lr == pytest.approx(0.8 * config.optimizer.g_lr)
+
+
+def test_learning_rates_rise_and_fall_together() -> None:
+    config = tiny("samples", 1, schedule__lr_decay=0.5, schedule__lr_rampup_kimg=1.0, schedule__lr_decay_kimg=1.0)
+    risen = moment(tiny("samples", 1, schedule__lr_rampup_kimg=1.0), 500).g_lr
+    assert moment(config, 500).g_lr == pytest.approx(risen * 0.5**0.5)
