@@ -76,6 +76,16 @@ def test_the_perceptual_term_is_the_scaled_distance(make_encoder: MakeEncoder) -
     assert (about["name"], about["scale"], about["sha256"]) == ("stlpips", SCALES["stlpips"], "random")
 
 
+def test_the_spread_is_the_variance_of_the_layers_and_nothing_for_one_w(make_encoder: MakeEncoder) -> None:
+    s = Setting(make_encoder, adversarial_weight=0.0, spread_weight=3.0)
+    values = s.objective.loss_E(s.batch())
+    spread = s.E(IMAGES).var(1, correction=0).mean()
+    torch.testing.assert_close(values["loss"], values["pixel_loss"] + 3 * spread)
+    torch.testing.assert_close(values["spread"], spread)
+    one = Setting(make_encoder, encoder={"space": "w"}, spread_weight=3.0)
+    assert one.objective.loss_E(one.batch())["spread"].item() == pytest.approx(0, abs=1e-20)
+
+
 def test_the_loss_of_d_is_logistic_with_r1_on_real_pictures(make_encoder: MakeEncoder) -> None:
     s = Setting(make_encoder, r1_gamma=4.0)
     values = s.objective.loss_D(s.batch())
@@ -123,6 +133,7 @@ def test_a_perfect_encoder_has_no_loss(make_encoder: MakeEncoder) -> None:
         (0, "perceptual", "none"),
         (0, "perceptual", "lite0"),
         (0, "adversarial_weight", 0.3),
+        (0, "spread_weight", 0.3),
         (1, "r1_gamma", 1.0),
     ],
 )
@@ -213,7 +224,9 @@ def test_an_encoder_without_any_loss_is_refused() -> None:
     assert ObjectiveConfig(pixel_weight=0, perceptual="none", learn_from="codes").learn_from == "codes"
 
 
-@pytest.mark.parametrize("name", ["pixel_weight", "perceptual_weight", "adversarial_weight", "r1_gamma"])
+@pytest.mark.parametrize(
+    "name", ["pixel_weight", "perceptual_weight", "adversarial_weight", "r1_gamma", "spread_weight"]
+)
 def test_negative_weights_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=f"objective.{name}: got -1, expected >= 0"):
         ObjectiveConfig(**{name: -1})

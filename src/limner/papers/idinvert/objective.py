@@ -8,10 +8,13 @@ and then D on the same batch, stored noise maps. Weights of the losses of E, all
     pixel_weight       mean over pictures, channels and pixels of (x - G(E(x)))^2, pictures in [-1, 1]
     perceptual_weight  mean over pictures of the distance, scaled to the pixel loss (see `perceptual`)
     adversarial_weight mean of softplus(-D(G(E(x))))
+    spread_weight      mean over pictures, layers and entries of (w_layer - mean w)^2, w+ alone
 
 Deviations:
 - The perceptual weight is relative to the pixel loss; the paper's 5e-5 is of the scale of its network.
 - D sees augmented pictures where the run augments; R1 differentiates with respect to them.
+- `spread_weight` is not IDInvert's, whose generator has its own w for every layer: where one w serves all layers, it
+  keeps a w+ near them (the penalty of Tov et al. 2021, e4e, as a mean).
 """
 
 from __future__ import annotations
@@ -49,9 +52,11 @@ class ObjectiveConfig:
     """Weight of the adversarial loss (IDInvert paper, Section 4.1: 0.1; official script: 0.08); 0: no D is trained."""
     r1_gamma: float = 10.0
     """Weight of R1, times half the squared norm (IDInvert paper, Section 4.1)."""
+    spread_weight: float = 0.0
+    """Weight of the spread of the w of all layers around their mean; 0: off (the paper's)."""
 
     def __post_init__(self) -> None:
-        weights = ("pixel_weight", "perceptual_weight", "adversarial_weight", "r1_gamma")
+        weights = ("pixel_weight", "perceptual_weight", "adversarial_weight", "r1_gamma", "spread_weight")
         check_limits(self, "objective", **dict.fromkeys(weights, ">= 0"))
         if self.learn_from == "pictures" and not (self.pixel_weight or self.has_perceptual or self.adversarial_weight):
             raise ConfigError(
@@ -104,7 +109,8 @@ class Objective(base.Objective):
     def loss_E(self, batch: Batch) -> dict[str, Tensor]:
         """Reconstruction of real pictures (Equation 2)."""
         config, images = self.config, batch.images
-        reconstructions = self._reconstruct(batch)
+        ws = self._to_ws(batch)
+        reconstructions = self.G.synthesis(ws)
         pixel = (reconstructions - images).square().mean()
         loss, values = config.pixel_weight * pixel, {"pixel_loss": pixel.detach()}
         if self.perceptual is not None:
@@ -116,6 +122,9 @@ class Objective(base.Objective):
             logits = self.D(self._augment(reconstructions, batch), batch.c)
             adversarial = generator_loss(logits)
             loss, values["adversarial_loss"] = loss + config.adversarial_weight * adversarial, adversarial.detach()
+        if config.spread_weight:
+            spread = (ws - ws.mean(1, keepdim=True)).square().mean()
+            loss, values["spread"] = loss + config.spread_weight * spread, spread.detach()
         return {"loss": loss, **values}
 
     def loss_E_codes(self, batch: Batch) -> dict[str, Tensor]:
@@ -131,7 +140,7 @@ class Objective(base.Objective):
     def loss_D(self, batch: Batch) -> dict[str, Tensor]:
         """Real pictures against their reconstructions, with R1 (Equation 3)."""
         with torch.no_grad():
-            fakes = self._augment(self._reconstruct(batch), batch)
+            fakes = self._augment(self.G.synthesis(self._to_ws(batch)), batch)
             reals = self._augment(batch.images, batch)
         has_r1 = self.config.r1_gamma > 0
         reals = reals.detach().requires_grad_(has_r1)
@@ -148,11 +157,10 @@ class Objective(base.Objective):
             values["r1_penalty"] = penalty.detach()
         return values
 
-    def _reconstruct(self, batch: Batch) -> Tensor:
-        """G(E(x)) [share, C, H, W] of the real pictures, with the stored noise maps."""
+    def _to_ws(self, batch: Batch) -> Tensor:
+        """Encode the real pictures: ws [share, num_ws, w_dim]."""
         codes = self._encode(batch.images)
-        ws = self.G.mapping(codes, batch.c) if self.E.space == "z" else codes
-        return self.G.synthesis(ws)
+        return self.G.mapping(codes, batch.c) if self.E.space == "z" else codes
 
     def _encode(self, images: Tensor) -> Tensor:
         """Encode, and give every process the mean of all running statistics of batch normalisation."""
