@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from limner import registry
+from limner.api import classifying
 from limner.api.found import RECORD_NAME, load_folder
 from limner.api.generation import Label, Progress
 from limner.api.inverting import open_generator
@@ -26,6 +27,7 @@ from limner.editing.engine.probe import Probe, fit_probe, pooled
 from limner.editing.engine.samples import pictures, sampled_codes
 from limner.editing.engine.styles import style_layers, styles
 from limner.errors import CheckpointError, ConfigError, closest
+from limner.metrics.engine.networks import Attributes
 from limner.papers.base import Generator
 from limner.runtime import expand
 
@@ -54,7 +56,8 @@ class Evidence:
     attributes: tuple[str, ...] = ()
     """Which; empty: all."""
     classifier: str | Path | None = None
-    """Labelled pictures in any form (a classifier is fitted to them), or a classifier.safetensors written before."""
+    """Labelled pictures in any form (a classifier is fitted to them), a classifier.safetensors written before, or a
+    run that trained a classifier."""
     inverted: str | Path | None = None
     """Folder of `limner invert`."""
     labels: str | Path | None = None
@@ -246,13 +249,20 @@ def _sampled_scores(generator: Generator, evidence: Evidence, folder: Path, prog
     """Return sampled codes and a classifier's logits of their pictures."""
     if evidence.num_samples < 1 or evidence.batch < 1:
         raise ConfigError(f"samples: got {evidence.num_samples} in batches of {evidence.batch}, expected at least 1")
-    device = generator.w_avg.device
-    network = registry.get("features", NETWORK).load(device=device)
-    probe = _classifier(generator, network, evidence, folder)
+    judge = _judge(generator, evidence, folder)
     z, ws = sampled_codes(generator, evidence.num_samples, generator.label_vector(evidence.label))
-    logits = [probe.logits(network, images).cpu() for images in pictures(generator, ws, evidence.batch, progress)]
+    logits = [judge.logits(images).cpu() for images in pictures(generator, ws, evidence.batch, progress)]
     ws = ws.cpu()
-    return Scores(codes={"z": z.cpu(), "w": ws.mean(1), "w+": ws}, names=probe.names, values=torch.cat(logits))
+    return Scores(codes={"z": z.cpu(), "w": ws.mean(1), "w+": ws}, names=judge.names, values=torch.cat(logits))
+
+
+def _judge(generator: Generator, evidence: Evidence, folder: Path) -> Attributes:
+    """Return the classifier that a run trained, or one of the features of a frozen network."""
+    if classifying.is_trained(evidence.classifier or ""):
+        return classifying.open_classifier(evidence.classifier or "", generator)
+    network = registry.get("features", NETWORK).load(device=generator.w_avg.device)
+    probe = _classifier(generator, network, evidence, folder)
+    return Attributes(probe.names, lambda images: probe.logits(network, images))
 
 
 def _classifier(generator: Generator, network: Any, evidence: Evidence, folder: Path) -> Probe:

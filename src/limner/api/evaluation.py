@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import safetensors.torch
 import torch
 
 from limner import __version__
+from limner.api import classifying
 from limner.api.summaries import is_checkpoint
 from limner.checkpoints.io import load_config, load_generator
 from limner.config import Resolution
@@ -26,6 +28,7 @@ from limner.metrics.engine.collecting import BATCH, Gather, Progress, Team
 from limner.metrics.engine.networks import Attributes, Networks
 from limner.metrics.engine.sources import DatasetPictures, GeneratorPictures, PictureSource
 from limner.metrics.engine.statistics import GivenMoments, read_moments, write_moments
+from limner.metrics.separability import Separability
 from limner.papers.base import Generator
 from limner.runtime import atomic_file, expand, select_device
 from limner.training import distributed
@@ -50,6 +53,7 @@ def evaluate(
     control: bool = False,
     weights: Mapping[str, str | Path] | None = None,
     attributes: Attributes | None = None,
+    classifier: str | Path | None = None,
     stats_out: str | Path | None = None,
     progress: Progress | None = None,
 ) -> list[Result]:
@@ -73,6 +77,7 @@ def evaluate(
         weights: name of a feature network -> its weight file, or a folder that holds it; others are looked for in the
             usual places.
         attributes: classifiers for linear separability.
+        classifier: the same, as a run that trained one, a snapshot, or a .safetensors file in one.
         stats_out: write mean and covariance of the reference, in the first Frechet metric's features, to this .npz.
         progress: told about pictures made and read.
 
@@ -83,12 +88,17 @@ def evaluate(
         ConfigError: an unknown metric or device, a number out of range, or a metric that cannot be measured on these.
         CheckpointError: a damaged snapshot.
         DataError: pictures that cannot be read, differ in size, or do not fit.
-        ShapeError: the two sets differ in size or channels.
+        ShapeError: the two sets, or generator and classifier, differ in size or channels.
         WeightsError: the weights of a feature network are missing or others; the message says where to put them.
         NonFiniteError: the generator makes NaN or infinity.
         LimnerError: `stats_out` cannot be written.
     """
     wanted = [runner.find(name, num) for name in metrics]
+    if classifier is not None and not any(isinstance(metric, Separability) for metric in wanted):
+        raise ConfigError(
+            f"classifier: got '{classifier}', but none of {', '.join(metrics)} asks what pictures show; add ls to the "
+            "metrics, or leave the classifier out"
+        )
     if not wanted:
         raise ConfigError("metrics: got none, expected at least one, such as fd_lite0_5k")
     if batch < 1:
@@ -96,9 +106,11 @@ def evaluate(
     folder = default_folder() if cache is None else expand(cache)
     with _processes(select_device(device)) as (processes, place):
         team = Team(rank=processes.rank, world=processes.world, gather=gatherer(processes, place), batch=batch)
-        networks = Networks(place, weights=weights, attributes=attributes)
         is_reference_needed = any(m.num_real != 0 and not m.is_optional_real for m in wanted)
         with _Sets(target, data, place, seed, mirror, is_reference_needed) as sets:
+            if classifier is not None and isinstance(sets.generated, GeneratorPictures):
+                attributes = classifying.open_classifier(classifier, sets.generated.generator)
+            networks = Networks(place, weights=weights, attributes=attributes)
             shared: dict[str, Any] = {"networks": networks, "cache": folder, "team": team}
             if control:
                 if not isinstance(sets.real, DatasetPictures):
@@ -109,7 +121,19 @@ def evaluate(
             )
             if stats_out is not None:
                 _write_stats(expand(stats_out), metrics, num, sets.real, shared)
-            return results
+            if attributes is None:
+                return results
+            return [_named(result, attributes, classifier) for result in results]
+
+
+def _named(result: Result, attributes: Attributes, classifier: str | Path | None) -> Result:
+    """Return a result that names attributes instead of numbering them, and its classifier by its fingerprint."""
+    names = {f"{result.name}/w/{index}": f"{result.name}/w/{name}" for index, name in enumerate(attributes.names)}
+    if not names.keys() <= result.values.keys():
+        return result
+    values = {names.get(key, key): value for key, value in result.values.items()}
+    stamp = {} if classifier is None else {"classifier": {"fingerprint": classifying.identity(classifier)}}
+    return replace(result, values=values, networks={**result.networks, **stamp})
 
 
 def nearest(

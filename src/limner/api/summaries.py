@@ -11,9 +11,11 @@ from torch import nn
 from limner import registry
 from limner.checkpoints.io import (
     CONFIG_NAME,
+    CLASSIFIER,
     ENCODER,
     GENERATORS,
     find_snapshot,
+    load_classifier,
     load_config,
     load_generator,
     load_tensors,
@@ -21,6 +23,7 @@ from limner.checkpoints.io import (
     read_document,
     read_networks,
 )
+from limner.config import RunConfig
 from limner.data import open_source
 from limner.data.describe import contact_pictures, describe
 from limner.images import contact_sheet, save_png
@@ -79,6 +82,20 @@ def _checkpoint_info(path: Path) -> dict[str, Any]:
 def _snapshot_info(folder: Path) -> dict[str, Any]:
     """Return what one snapshot holds; reading every weight, so that a damaged file is found."""
     document, config = read_document(folder), load_config(folder)
+    metrics = folder / "metrics.json"
+    return {
+        "snapshot": str(folder),
+        "kimg": document.get("kimg"),
+        **(_generator_info(folder, config) if config.classifier is None else _classifier_info(folder)),
+        "size_bytes": sum(file.stat().st_size for file in folder.iterdir()),
+        "metrics": json.loads(metrics.read_text(encoding="utf-8")) if metrics.is_file() else {},
+        "fingerprint": document.get("fingerprint"),
+        "limner": document["limner"],
+    }
+
+
+def _generator_info(folder: Path, config: RunConfig) -> dict[str, Any]:
+    """Return what is particular to a snapshot with a generator."""
     names = network_names(folder)
     generator = load_generator(folder)
     networks_room = registry.get("papers", config.generator_room)
@@ -90,19 +107,18 @@ def _snapshot_info(folder: Path) -> dict[str, Any]:
         modules[ENCODER] = registry.get("papers", config.room).Encoder(config.encoder)
     for name, tensors in read_networks(folder, names).items():
         load_tensors(modules.get(name, generator), tensors, str(folder / f"{name}.safetensors"))
-    metrics = folder / "metrics.json"
     return {
-        "snapshot": str(folder),
-        "kimg": document.get("kimg"),
         "networks": {name: _num_parameters(modules[name]) for name in names},
         "z_dim": generator.z_dim,
         "w_dim": generator.w_dim,
         "num_ws": generator.num_ws,
-        "size_bytes": sum(file.stat().st_size for file in folder.iterdir()),
-        "metrics": json.loads(metrics.read_text(encoding="utf-8")) if metrics.is_file() else {},
-        "fingerprint": document.get("fingerprint"),
-        "limner": document["limner"],
     }
+
+
+def _classifier_info(folder: Path) -> dict[str, Any]:
+    """Return what is particular to a snapshot of a classifier."""
+    classifier = load_classifier(folder)
+    return {"networks": {CLASSIFIER: _num_parameters(classifier)}, "attributes": list(classifier.attributes)}
 
 
 def _num_parameters(module: nn.Module) -> int:

@@ -55,7 +55,7 @@ def directions(
         checkpoint: run folder (its newest snapshot), snapshot folder, or .safetensors file in one
         boundary: .npy file to import
         attributes: names with commas between; all when left out
-        classifier: labelled pictures, or a classifier.safetensors written before
+        classifier: labelled pictures, a classifier.safetensors written before, or a run that trained a classifier
         inverted: folder of limner invert
         labels: label file of the inverted pictures
         samples: pictures sampled for a classifier

@@ -27,6 +27,7 @@ def evaluate(
     control: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     stats_out: str | None = None,
     nearest: str | None = None,
+    classifier: str | None = None,
     weights: Annotated[tuple[str, ...], Parameter(negative="", show_default=False)] = (),
     batch: int = 32,
     seed: int = 0,
@@ -44,6 +45,7 @@ def evaluate(
         limner evaluate runs/faces
         limner evaluate runs/faces --data faces.zip --metrics fid50k_full,kid50k_full,pr50k3 --json faces.json
         limner evaluate generated --data faces.zip --metrics fd_lite0,swd --num 2000
+        limner evaluate runs/faces --metrics ls --num 5000 --classifier runs/classifier
 
     Args:
         target: run folder (its newest snapshot), snapshot folder, .safetensors file in one, or pictures in any form
@@ -56,6 +58,7 @@ def evaluate(
         control: measure the real pictures against each other instead: what a perfect generator would score
         stats_out: write mean and covariance of the real pictures to this .npz, for other tools and for --data
         nearest: sheet to write, .png: pictures that are most like copies, each beside its nearest real ones
+        classifier: run that trained a classifier of attributes, for ls (linear separability)
         weights: weight file of a feature network, such as inception=FILE; may be repeated
         batch: pictures at a time
         seed: seed of latents and of the order of pictures
@@ -80,6 +83,7 @@ def evaluate(
             control=control,
             stats_out=stats_out,
             weights=parse_weights(weights),
+            classifier=classifier,
             progress=progress,
         )
     if not is_first:

@@ -81,10 +81,16 @@ def checkpoint_rows(about: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("snapshot", f"{about['snapshot']} ({_megabytes(about['size_bytes'])})"),
         ("trained for", "unknown" if about["kimg"] is None else f"{about['kimg']:g} kimg"),
         ("parameters", _listed([f"{name} {count:,}" for name, count in about["networks"].items()])),
-        ("latents", f"z_dim {about['z_dim']}, w_dim {about['w_dim']}, num_ws {about['num_ws']}"),
     ]
-    if about["metrics"]:
-        rows.append(("metrics", _listed([f"{name} {value:.4g}" for name, value in about["metrics"].items()])))
+    metrics = dict(about["metrics"])
+    if "attributes" in about:
+        accuracies = [(name, metrics.pop(f"accuracy/{name}", None)) for name in about["attributes"]]
+        known = [name if value is None else f"{name} {value:.1%}" for name, value in accuracies]
+        rows.append(("attributes", f"{len(known)}, with accuracy on pictures held out: {_listed(known, len(known))}"))
+    else:
+        rows.append(("latents", f"z_dim {about['z_dim']}, w_dim {about['w_dim']}, num_ws {about['num_ws']}"))
+    if metrics:
+        rows.append(("metrics", _listed([f"{name} {value:.4g}" for name, value in metrics.items()])))
     rows.append(("fingerprint", about["fingerprint"] or "none"))
     rows.append(("written by", f"limner {about['limner']}"))
     return rows

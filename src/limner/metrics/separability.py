@@ -42,7 +42,8 @@ class AttributeSamples(Statistic):
     def accumulator(self, source: PictureSource, networks: Networks) -> Accumulator:
         if networks.attributes is None:
             raise ConfigError(
-                "ls: linear separability needs classifiers of attributes, got none; give a callable with names, "
+                "ls: linear separability needs classifiers of attributes, got none; train one with limner train "
+                "--preset classifier-tiny and name its run with --classifier, or give a callable with names, "
                 "limner.metrics.engine.networks.Attributes"
             )
         return AttributeRows(cast(GeneratorPictures, source), networks.attributes)
