@@ -10,8 +10,8 @@ from torch import nn
 
 from limner import registry
 from limner.checkpoints.io import (
-    CONFIG_NAME,
     CLASSIFIER,
+    CONFIG_NAME,
     ENCODER,
     GENERATORS,
     find_snapshot,
