@@ -46,3 +46,14 @@ def test_a_generator_without_noise_is_projected_without_it() -> None:
     found = project.Method(project.Config(steps=2), perceptual=MeansNetwork()).invert(generator, images)
     assert found.noises == ()
     assert "noise" not in found.losses
+
+
+def test_the_weights_of_the_noise_change_where_it_goes() -> None:
+    generator = room_generator("stylegan2")
+    images = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2 - 1
+    changes: list[dict[str, float]] = [{}, {"noise_weight": 0.0}, {"w_noise": 0.0}, {"seed": 5}]
+    found = [
+        project.Method(project.Config(**{"steps": 4, **change}), perceptual=MeansNetwork()).invert(generator, images).ws
+        for change in changes
+    ]
+    assert not any(torch.allclose(found[0], other, rtol=1e-6) for other in found[1:])

@@ -5,6 +5,8 @@ learns `directions_`, best first. A direction says where it lives (z, w, w+ or t
 how far one standard deviation of the codes reaches along it, and to which generator it belongs; another generator is
 refused. Its file is a safetensors file.
 
+A move goes *by* a strength, wherever a code lies (InterFaceGAN's tool moves single codes *to* a distance instead).
+
 The norm: the squared length of a vector is 1, in w+ averaged over the layers, so that a w+ vector with equal rows is
 the w vector it repeats.
 """
