@@ -4,89 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import random
-import re
 import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from features.breaking_server import Server, serving
 from limner.errors import WeightsError
 from limner.features import download as module
-from limner.features.download import download
+from limner.features.download import download, published_size
 
 CONTENT = random.Random(0).randbytes(300_000)
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
-@dataclass
-class Behaviour:
-    """What the server does."""
-
-    content: bytes = CONTENT
-    ranges: bool = True
-    """Continue a file when asked to."""
-    cut: int | None = None
-    """Bytes after which a connection breaks."""
-    stall_sec: float = 0.0
-    """Silence in the middle of an answer."""
-    statuses: list[int] = field(default_factory=list)
-    """Answer the next requests with these."""
-    shift: int = 0
-    """Send another part than asked for, by this many bytes."""
-    starts: list[int] = field(default_factory=list)
-    """First bytes that were asked for, so far."""
-
-
-@dataclass
-class Server:
-    url: str
-    behaviour: Behaviour
-
-
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    behaviour = Behaviour()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-            start = int(asked[1]) if asked and behaviour.ranges else 0
-            behaviour.starts.append(int(asked[1]) if asked else 0)
-            if behaviour.statuses:
-                self.send_error(behaviour.statuses.pop(0))
-                return
-            start += behaviour.shift if asked else 0
-            rest = behaviour.content[start:]
-            self.send_response(206 if asked and behaviour.ranges else 200)
-            if asked and behaviour.ranges:
-                self.send_header(
-                    "Content-Range", f"bytes {start}-{len(behaviour.content) - 1}/{len(behaviour.content)}"
-                )
-            self.send_header("Content-Length", str(len(rest)))
-            self.end_headers()
-            self.wfile.write(rest[: behaviour.cut])
-            self.wfile.flush()
-            time.sleep(behaviour.stall_sec)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    class Quiet(ThreadingHTTPServer):
-        def handle_error(self, *_: object) -> None:
-            """The client hangs up on purpose."""
-
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(module, "PAUSE_SEC", 0.0)
-    with Quiet(("127.0.0.1", 0), Handler) as http:
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield Server(f"http://127.0.0.1:{http.server_port}/weights.pth", behaviour)
-        http.shutdown()
-        thread.join()
+    with serving(CONTENT, monkeypatch) as running:
+        yield running
 
 
 def get(server: Server, path: Path, **changes: object) -> None:
@@ -205,3 +141,31 @@ def test_of_two_downloads_at_once_one_waits_for_the_other(server: Server, tmp_pa
     assert path.read_bytes() == CONTENT
     assert sorted(server.behaviour.starts) == [0, 100_000, 200_000]  # nothing twice
     assert [child.name for child in tmp_path.iterdir()] == ["weights.pth"]
+
+
+def test_the_size_of_a_file_is_what_its_server_says(server: Server) -> None:
+    assert published_size(server.url) == len(CONTENT)
+    server.behaviour.ranges = False
+    assert published_size(server.url) == len(CONTENT)
+    server.behaviour.statuses = [503]
+    assert published_size(server.url) == len(CONTENT)
+    assert server.behaviour.starts == []  # nothing but a byte was asked for
+
+
+def test_a_server_that_does_not_say_the_size_is_told_of(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.behaviour.ranges = server.behaviour.sized = False
+    with pytest.raises(WeightsError, match="does not say how large the file is; get it by hand"):
+        published_size(server.url)
+    monkeypatch.setattr(module, "ATTEMPTS", 1)
+    with pytest.raises(WeightsError, match=r"no answer \(.*[Rr]efused.*\); call again"):
+        published_size("http://127.0.0.1:1/x")
+
+
+def test_without_a_checksum_the_size_alone_is_compared(server: Server, tmp_path: Path) -> None:
+    get(server, tmp_path / "weights.pth", sha256=None)
+    assert (tmp_path / "weights.pth").read_bytes() == CONTENT
+    (tmp_path / "other.part").write_bytes(CONTENT + b"left by another file")
+    with pytest.raises(WeightsError, match=f"got 300020 bytes, expected {len(CONTENT)} bytes; it was dropped"):
+        get(server, tmp_path / "other", sha256=None)
+    get(server, tmp_path / "other", sha256=None)
+    assert (tmp_path / "other").read_bytes() == CONTENT

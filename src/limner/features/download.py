@@ -32,7 +32,30 @@ class _Broken(Exception):
     """A connection failed in a way that may pass."""
 
 
-def download(url: str, path: Path, *, num_bytes: int, sha256: str, progress: Progress | None = None) -> None:
+def published_size(url: str) -> int:
+    """Return the bytes of the file at `url`, as its server says; asks for one byte of it.
+
+    Raises:
+        WeightsError: the server refuses, does not say, or does not answer.
+    """
+    request = urllib.request.Request(url, headers={"User-Agent": "limner", "Range": "bytes=0-0"})
+    reason = ""
+    for attempt in range(ATTEMPTS):
+        time.sleep(PAUSE_SEC if attempt else 0.0)
+        try:
+            with _over_network(url, lambda: urllib.request.urlopen(request, timeout=TIMEOUT_SEC)) as response:
+                whole = response.status == 200
+                size = response.headers.get("Content-Length" if whole else "Content-Range", "").rpartition("/")[2]
+        except _Broken as broken:
+            reason = str(broken)
+            continue
+        if not size.isdigit() or not int(size):
+            raise WeightsError(f"{url}: the server does not say how large the file is; get it by hand")
+        return int(size)
+    raise WeightsError(f"{url}: no answer ({reason}); call again, or get the file by hand")
+
+
+def download(url: str, path: Path, *, num_bytes: int, sha256: str | None, progress: Progress | None = None) -> None:
     """Download `url` to `path`.
 
     Until the last byte is there and the checksum right, the file is called `path` + `.part`; a later call goes on where
@@ -42,7 +65,7 @@ def download(url: str, path: Path, *, num_bytes: int, sha256: str, progress: Pro
         url: http or https.
         path: file to write; its folder is made when it is missing.
         num_bytes: expected size.
-        sha256: expected checksum.
+        sha256: expected checksum; None: unknown.
         progress: told about bytes received so far and bytes in all.
 
     Raises:
@@ -118,17 +141,19 @@ def _over_network(url: str, action: Callable[[], Any]) -> Any:
         raise _Broken(str(getattr(error, "reason", error)) or type(error).__name__) from None
 
 
-def _verify(url: str, file: BinaryIO, num_bytes: int, sha256: str) -> None:
-    """Compare the checksum of all that was received; a wrong file is emptied, so that the next call begins anew."""
+def _verify(url: str, file: BinaryIO, num_bytes: int, sha256: str | None) -> None:
+    """Compare size and checksum of what was received; a wrong file is emptied, so that the next call begins anew."""
     file.flush()
     with open(file.name, "rb") as received:
         digest = hashlib.file_digest(received, "sha256").hexdigest()
-    if digest != sha256:
-        _empty(file)
-        raise WeightsError(
-            f"{url}: got a file with sha256 {digest}, expected {sha256} and {num_bytes} bytes; it was dropped: call "
-            "again, or get the file elsewhere and put it in place"
-        )
+    size = file.tell()
+    if size == num_bytes and sha256 in (None, digest):
+        return
+    _empty(file)
+    got = f"{size} bytes, expected" if sha256 is None else f"a file with sha256 {digest}, expected {sha256} and"
+    raise WeightsError(
+        f"{url}: got {got} {num_bytes} bytes; it was dropped: call again, or get the file elsewhere and put it in place"
+    )
 
 
 def _empty(file: BinaryIO) -> None:
