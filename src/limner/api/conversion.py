@@ -1,4 +1,4 @@
-"""Checkpoints of other programs as snapshots of limner, and back."""
+"""Checkpoints of other programs as snapshots of limner, and back; and snapshots as graphs for other runtimes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from limner.api import exporting
 from limner.checkpoints import official
 from limner.checkpoints.io import write_snapshot
 from limner.errors import ConfigError, closest
 from limner.runtime import expand
 
-Target = Literal["limner", "nvidia", "rosinality"]
+Target = Literal["limner", "nvidia", "rosinality", "onnx", "torch-export"]
 ENDINGS = {"nvidia": ".pkl", "rosinality": ".pt"}
 """Program -> ending of its files."""
 
@@ -21,35 +22,44 @@ class Converted:
     """What was written."""
 
     path: Path
-    """The snapshot folder, or the file."""
+    """The snapshot folder, the file, or the folder of two graphs."""
     what: str
     """What the source was, in words."""
     notes: tuple[str, ...] = ()
-    """Sentences on what was left out or filled in."""
+    """Sentences on what was left out or filled in, or how exact a graph is."""
     licence: str = ""
     """Licence of the weights, as far as it is known."""
 
 
-def convert(source: str | Path, dest: str | Path, *, to: Target = "limner") -> Converted:
-    """Convert a checkpoint of another program to a snapshot, or a snapshot to a file of another program.
+def convert(source: str | Path, dest: str | Path, *, to: Target = "limner", batch: int | None = None) -> Converted:
+    """Convert a checkpoint of another program to a snapshot, or a snapshot to a file of another program or a graph.
 
     Nothing that a file carries is run. The source, its sha256, and its licence are kept in the snapshot's config.json.
 
     Args:
         source: for `limner`, a file of NVIDIA (.pkl), rosinality (.pt) or genforce (.pth); for the others a run folder
-            (its newest snapshot), a snapshot folder or a .safetensors file in one.
-        dest: a folder that is not there yet or is empty; a file ending in .pkl for `nvidia`, in .pt for `rosinality`.
-        to: whose format to write. `nvidia` is what stylegan2-ada-pytorch and stylegan3 load with `--network`.
+            (its newest snapshot), a snapshot folder, a .safetensors file in one, or anything else `load` takes.
+        dest: a folder that is not there yet or is empty; a file ending in .pkl for `nvidia`, in .pt for `rosinality`,
+            in .onnx for `onnx`, in .pt2 for `torch-export`. For the last two, a folder is given two graphs.
+        to: whose format to write. `nvidia` is what stylegan2-ada-pytorch and stylegan3 load with `--network`; for
+            `onnx` and `torch-export` see `api.exporting`.
+        batch: of a graph: samples in a batch; None: any number.
 
     Raises:
         CheckpointError: the source is damaged, dangerous, of an unknown program, or has no place in the other's format.
-        ConfigError: a destination that is there already or ends wrongly, or an unknown program.
+        ConfigError: a destination that is there already or ends wrongly, an unknown program, or a batch that is no
+            number of samples or for no graph.
+        MissingExtraError: for `onnx`, the extra `export` is not installed.
     """
     path = expand(dest)
+    if to == "onnx" or to == "torch-export":
+        return _graph(source, path, to, batch)
+    if batch is not None:
+        raise ConfigError(f"batch: got {batch}, but only graphs have one: onnx and torch-export; leave it out")
     if to == "limner":
         return _from_other(source, path)
     if to not in ENDINGS:
-        known = ("limner", *ENDINGS)
+        known = ("limner", *ENDINGS, *exporting.ENDINGS)
         raise ConfigError(f"to: got '{to}', expected {', '.join(known)}.{closest(to, known)}")
     if path.suffix != ENDINGS[to]:
         raise ConfigError(f"got '{path.name}' to write, expected a name ending in {ENDINGS[to]} for {to}; rename it")
@@ -57,6 +67,15 @@ def convert(source: str | Path, dest: str | Path, *, to: Target = "limner") -> C
         raise ConfigError(f"'{path}' is there already, and nothing is overwritten; choose another name")
     official.export(source, path, to)
     return Converted(path=path, what="snapshot of limner")
+
+
+def _graph(source: str | Path, path: Path, to: exporting.ExportTarget, batch: int | None) -> Converted:
+    exported = exporting.export(source, path, to, batch=batch)
+    if exported.difference is None:
+        note = "not compared with torch: onnxruntime is not installed (pip install 'limner[export]')"
+    else:
+        note = f"largest difference from torch {exported.difference:.1e}, in pictures of up to {exported.largest:.2f}"
+    return Converted(path=path, what="generator", notes=(note,))
 
 
 def _from_other(source: str | Path, folder: Path) -> Converted:

@@ -14,27 +14,32 @@ def convert(
     source: Annotated[str, Parameter(name=["--source", "--network"])],
     dest: Annotated[str, Parameter(name=["--dest", "--out"])],
     *,
-    to: Literal["limner", "nvidia", "rosinality"] = "limner",
+    to: Literal["limner", "nvidia", "rosinality", "onnx", "torch-export"] = "limner",
+    batch: int | None = None,
     quiet: Quiet = False,
 ) -> None:
-    """Convert a checkpoint of another program to a snapshot, or a snapshot for another program.
+    """Convert a checkpoint of another program to a snapshot, or a snapshot for another program or runtime.
 
-    Reads pickles of NVIDIA and files of rosinality and genforce, running nothing they carry.
+    Reads pickles of NVIDIA and files of rosinality and genforce, running nothing they carry. Graphs are compared with
+    torch: ONNX by onnxruntime, where it is installed.
 
     For example:
 
         limner convert ffhq.pkl checkpoints/ffhq
         limner convert runs/faces faces.pkl --to nvidia
         limner convert runs/faces faces.pt --to rosinality
+        limner convert runs/faces faces.onnx --to onnx
 
     Args:
-        source: file of another program; with --to, a run folder, snapshot folder or .safetensors file
-        dest: folder for the snapshot; with --to, the file: .pkl for nvidia, .pt for rosinality
+        source: file of another program; with --to, any checkpoint
+        dest: folder for the snapshot; with --to, the file: .pkl for nvidia, .pt for rosinality, .onnx, .pt2; for the
+            last two a folder gets mapping and synthesis as two graphs
         to: whose format to write
+        batch: samples in a batch of a graph; left out: any number
     """
     from limner import api
 
-    converted = api.convert(source, dest, to=to)
+    converted = api.convert(source, dest, to=to, batch=batch)
     for note in converted.notes:
         notice(f"note: {note}", quiet)
     if converted.licence:

@@ -1,7 +1,7 @@
 """Normalisations of the style-based generators.
 
 They go through pictures in blocks (see `blocks`), forward and in the first backward pass; a backward pass that is to be
-differentiated again is made of tensor operations.
+differentiated again is made of tensor operations, and so is the graph of a network that is exported.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def pixel_norm(x: Tensor, *, eps: float = NORM_EPS) -> Tensor:
     Returns:
         The shape of x, with mean square 1 along the channels.
     """
-    if x.ndim == 4:
+    if x.ndim == 4 and not torch.compiler.is_exporting():
         return _PixelNorm.apply(x, eps)
-    return x * (x.square().mean(1, keepdim=True) + eps).rsqrt()
+    return x * _rsqrt_mean(x.square(), 1, eps)
 
 
 def instance_norm(x: Tensor, *, eps: float = NORM_EPS) -> Tensor:
@@ -48,7 +48,11 @@ def adain(x: Tensor, scale: Tensor, shift: Tensor, *, eps: float = NORM_EPS) -> 
     Returns:
         [N, C, H, W]: every channel normalised, times its scale, plus its shift.
     """
-    return _AdaIN.apply(x, scale[:, :, None, None], shift[:, :, None, None], eps)
+    scale, shift = scale[:, :, None, None], shift[:, :, None, None]
+    if torch.compiler.is_exporting():
+        centred = x - x.mean((2, 3), keepdim=True)
+        return scale * (centred * _rsqrt_mean(centred.square(), (2, 3), eps)) + shift
+    return _AdaIN.apply(x, scale, shift, eps)
 
 
 class _PixelNorm(torch.autograd.Function):

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from limner.ops.bias_act import LRELU_SLOPE
 from limner.ops.blocks import Block, blocks, moments
-from limner.ops.normalize import NORM_EPS, adain_gradient_line, adain_gradients, adain_line
+from limner.ops.normalize import NORM_EPS, adain, adain_gradient_line, adain_gradients, adain_line
 
 
 def noise_act_adain(
@@ -35,6 +35,9 @@ def noise_act_adain(
         [N, C, H, W].
     """
     strength = None if noise is None or noise_strength is None else noise_strength[:, None, None]
+    if torch.compiler.is_exporting():
+        x = x + bias[:, None, None] if noise is None or strength is None else x + noise * strength + bias[:, None, None]
+        return adain(F.leaky_relu(x, LRELU_SLOPE), scale, shift)
     styles = scale[:, :, None, None], shift[:, :, None, None]
     return _NoiseActAdaIN.apply(x, noise, strength, bias[:, None, None], *styles)[1]
 
