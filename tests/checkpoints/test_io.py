@@ -271,9 +271,9 @@ def test_paths_that_hold_no_snapshot_say_what_is_expected(run_dir: Path, tmp_pat
     state.write_bytes(b"state")
     with pytest.raises(CheckpointError, match=f"{wanted}; this is a training state: give its run folder '{run_dir}'"):
         io.load_generator(state)
-    (tmp_path / "network.pkl").write_bytes(b"\x80\x04.")
-    with pytest.raises(CheckpointError, match=f"{wanted}; a file of another program is not read"):
-        io.load_generator(tmp_path / "network.pkl")
+    (tmp_path / "network.bin").write_bytes(b"\x80\x04.")
+    with pytest.raises(CheckpointError, match=rf"{wanted}; a file of another program is read by its ending: \.pkl"):
+        io.load_generator(tmp_path / "network.bin")
     with pytest.raises(CheckpointError, match=f"{wanted}; give its folder '{run_dir}'"):
         io.load_generator(run_dir / "config.json")
     lonely = tmp_path / "alone" / "generator.safetensors"

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from limner import __version__, registry
 from limner.config import RunConfig, SourceConfig, run_config_from_dict, to_dict
-from limner.errors import CheckpointError, ConfigError
+from limner.errors import CheckpointError, ConfigError, closest
 from limner.papers.base import Classifier, Encoder, FinishedGenerator, Generator
 from limner.runtime import atomic_file, expand, sync_folder
 
@@ -144,15 +144,27 @@ def find_snapshot(path: str | Path) -> Path:
     """Return the snapshot folder meant by `path`.
 
     Args:
-        path: a run folder (its newest snapshot is taken), a snapshot folder, or a .safetensors file in one.
+        path: a run folder (its newest snapshot is taken), a snapshot folder, or a .safetensors file in one; a file of
+            another program, converted into a cache (see `official.cache`); or the name of a published checkpoint that
+            no file or folder has, downloaded when it is not here (see `zoo`).
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: there is none, or it cannot be converted or downloaded.
     """
+    from limner.checkpoints import zoo  # here, as they import this module
+    from limner.checkpoints.official import cache
+
     path = expand(path)
     wanted = "expected a run folder, a snapshot folder or a .safetensors file in one"
     if not path.exists():
-        raise CheckpointError(f"'{path}' does not exist, {wanted}; check the path")
+        if not zoo.is_published(str(path)):
+            hint = (
+                f", or the name in 'limner zoo'.{closest(path.name, zoo.published())}" if path.parent == Path() else ""
+            )
+            raise CheckpointError(f"'{path}' does not exist, {wanted}; check the path{hint}")
+        path = zoo.fetch(str(path))
+    if cache.is_foreign(path) and not _is_state(path):
+        return cache.as_snapshot(path)
     if path.is_file():
         if path.suffix != ".safetensors":
             raise CheckpointError(f"'{path}' is not a snapshot, {wanted}{_what_a_file_is(path)}")
@@ -192,7 +204,7 @@ def load_generator(path: str | Path, name: str | None = None, device: torch.devi
     Building it leaves torch's random number generator as it was.
 
     Args:
-        path: a run folder, a snapshot folder or a .safetensors file in one.
+        path: see `find_snapshot`.
         name: `generator_ema` or `generator`; None: the file named by `path`, else `generator_ema`.
         device: where to put it.
 
@@ -201,7 +213,8 @@ def load_generator(path: str | Path, name: str | None = None, device: torch.devi
     """
     folder = find_snapshot(path)
     if name is None:
-        name = expand(path).stem if expand(path).is_file() else GENERATORS[0]
+        place = expand(path)
+        name = place.stem if place.suffix == ".safetensors" and place.is_file() else GENERATORS[0]
     if name not in GENERATORS:
         raise CheckpointError(
             f"'{folder / name}.safetensors' is not a generator, expected {' or '.join(GENERATORS)}; "
@@ -447,12 +460,16 @@ def _move_into_place(temporary: Path, folder: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
+def _is_state(path: Path) -> bool:
+    return path.parent.name == "state" and (path.parent.parent / CONFIG_NAME).is_file()
+
+
 def _what_a_file_is(path: Path) -> str:
-    if path.parent.name == "state":
+    if _is_state(path):
         return f"; this is a training state: give its run folder '{path.parent.parent}'"
     if path.name == CONFIG_NAME:
         return f"; give its folder '{path.parent}'"
-    return "; a file of another program is not read"
+    return "; a file of another program is read by its ending: .pkl, .pt, .pth or .model"
 
 
 @contextmanager
