@@ -11,7 +11,7 @@ from limner.checkpoints.zoo import Published
 from limner.runtime import expand
 
 
-def zoo(words: str = "") -> list[Published]:
+def published(words: str = "") -> list[Published]:
     """Return the published checkpoints whose name, room or description holds every one of `words`."""
     wanted = words.lower().split()
     return [

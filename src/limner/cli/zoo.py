@@ -38,7 +38,7 @@ def zoo(words: str = "", *, fetch: Annotated[str | None, Parameter(name="--fetch
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("name", "room", "pixels", "what it shows", "licence", "address"):
         table.add_column(heading, no_wrap=heading in ("name", "room", "pixels"), overflow="fold")
-    for entry in api.zoo(words):
+    for entry in api.published(words):
         state = "here: " if api.is_fetched(entry) else "by hand: " if entry.is_by_hand else ""
         height = str(entry.resolution[0])
         table.add_row(entry.name, entry.room, height, entry.what, entry.licence, f"{state}{entry.url}")
