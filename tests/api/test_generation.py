@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import limner
-from limner.api import generate, parse_label
+from limner.api import convert, generate, parse_label
 from limner.errors import CheckpointError, ConfigError, LimnerError
 
 
@@ -24,6 +24,31 @@ def test_a_run_a_snapshot_and_a_file_are_the_same_network(tiny_run: Path) -> Non
     snapshot = tiny_run / "snapshots" / "000002"
     pictures = [limner.load(path).sample([1])[0] for path in (tiny_run, snapshot, snapshot / "generator.safetensors")]
     assert pictures[0].tobytes() == pictures[1].tobytes() == pictures[2].tobytes()
+
+
+def test_a_file_of_another_program_is_loaded_and_converted_once(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    convert(tiny_run, tmp_path / "faces.pkl", to="nvidia")
+    pictures = limner.load(tmp_path / "faces.pkl", "cpu").sample([1])
+    assert pictures[0].tobytes() == limner.load(tiny_run, "cpu").sample([1])[0].tobytes()
+    (kept,) = (tmp_path / "cache" / "limner" / "converted").iterdir()
+    before = (kept / "config.json").stat().st_mtime_ns
+    paths = generate(tmp_path / "faces.pkl", tmp_path / "out", seeds="1", device="cpu")
+    with Image.open(paths[0]) as picture:
+        assert np.array_equal(np.asarray(picture), np.asarray(pictures[0]))
+    assert (kept / "config.json").stat().st_mtime_ns == before
+
+
+def test_a_dangerous_file_is_refused_where_a_checkpoint_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "x.pkl").write_bytes(b"\x80\x04cos\nsystem\n(S'touch canary'\ntR.")
+    with pytest.raises(CheckpointError, match=r"asks for os\.system"):
+        limner.load(tmp_path / "x.pkl")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.pkl"]
 
 
 def test_one_file_a_seed_and_a_sheet(tiny_run: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from limner.api import (
     Plan,
     RunRequest,
     configure,
+    convert,
     is_first_process,
     is_run,
     new_run_folder,
@@ -53,6 +54,17 @@ def test_a_run_is_trained_and_goes_on_to_a_larger_length(picture_folder: Path, t
 def test_a_new_run_may_start_from_the_networks_of_another(tiny_run: Path, picture_folder: Path, tmp_path: Path) -> None:
     still = plan(picture_folder, **{"optimizer.g_lr": 0, "ema.kimg": 1e9})
     train(still, tmp_path / "run", device="cpu", init_from=tiny_run, quiet=True)
+    before, after = (limner.load(path).sample([1])[0] for path in (tiny_run, tmp_path / "run"))
+    assert before.tobytes() == after.tobytes()
+
+
+def test_a_new_run_may_start_from_a_file_of_another_program(
+    tiny_run: Path, picture_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    convert(tiny_run, tmp_path / "faces.pkl", to="nvidia")
+    still = plan(picture_folder, **{"optimizer.g_lr": 0, "ema.kimg": 1e9})
+    train(still, tmp_path / "run", device="cpu", init_from=tmp_path / "faces.pkl", quiet=True)
     before, after = (limner.load(path).sample([1])[0] for path in (tiny_run, tmp_path / "run"))
     assert before.tobytes() == after.tobytes()
 

@@ -283,6 +283,13 @@ def test_paths_that_hold_no_snapshot_say_what_is_expected(run_dir: Path, tmp_pat
         io.load_generator(lonely)
 
 
+def test_a_training_state_is_told_from_a_file_of_another_program(run_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "00000001.pt").write_bytes(b"no state: there is no run around it")
+    with pytest.raises(CheckpointError, match="is no checkpoint of another program"):
+        io.find_snapshot(tmp_path / "state" / "00000001.pt")
+
+
 def test_a_discriminator_is_not_taken_for_a_generator(run_dir: Path) -> None:
     with pytest.raises(
         CheckpointError, match=r"discriminator\.safetensors' is not a generator, expected generator_ema"
