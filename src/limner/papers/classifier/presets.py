@@ -85,7 +85,7 @@ def _build(name: str, settings: _Settings, native: Resolution) -> Callable[[Pres
 
 CELEBAHQ = _Settings(total_kimg=150, batch=8, lr=0.001, channel_base=16384, channel_max=512, shared=False)
 TINY = _Settings(
-    total_kimg=30,
+    total_kimg=40,
     batch=16,
     lr=0.004,
     lr_decay=0.05,
