@@ -39,6 +39,12 @@ def test_codes_in_between_are_judged_when_there_are_some() -> None:
     )
 
 
+def test_of_few_codes_more_are_taken_than_their_share() -> None:
+    way = svm.Edit().fit(CODES[:300], SCORES[:300], attribute="a", space="w").direction_
+    assert cosine(way.vector, PLANTED) > 0.9
+    assert way.numbers["heldout_accuracy"] > 0.9
+
+
 def test_labels_without_meaning_are_told_by_chance() -> None:
     labels = (torch.rand(4000, generator=torch.Generator().manual_seed(3)) > 0.5).float()
     numbers = svm.Edit().fit(CODES, labels, attribute="noise", space="w").direction_.numbers

@@ -7,6 +7,7 @@ the direction. It also judges the codes in between, which no one is sure of.
 Deviations:
 - Scores are logits, so the codes in between are judged by their sign, not by the middle of the scores' range.
 - Hand labels (two values) are all taken.
+- Of few codes more than 2 % are taken: twice as many a side as a code has numbers, if there are as many.
 - Codes of several layers are joined into one vector, as the author advises for w+.
 """
 
@@ -22,6 +23,8 @@ from limner.errors import ConfigError, ShapeError
 
 FEWEST = 4
 """Codes an attribute must have on either side, so that there are some to fit and some to judge."""
+PER_NUMBER = 2
+"""Codes taken from either end for each number of a code: of fewer, a plane separates any labels."""
 
 
 class Edit(base.Edit):
@@ -67,7 +70,7 @@ class Edit(base.Edit):
         ranked = np.argsort(-scores.double().cpu().numpy(), kind="stable")
         is_labelled = len(np.unique(scores.cpu().numpy())) == 2
         most = min(int(has.sum()), int((~has).sum()))
-        count = most if is_labelled else min(max(int(len(codes) * self.share), FEWEST), most)
+        count = most if is_labelled else min(max(int(len(codes) * self.share), PER_NUMBER * codes.shape[-1]), most)
         taken = (
             (ranked[: int(has.sum())], ranked[int(has.sum()) :]) if is_labelled else (ranked[:count], ranked[-count:])
         )
