@@ -19,7 +19,7 @@ from limner.training.callbacks.report.pictures import encode
 from limner.training.callbacks.samples import grid_paths
 from limner.training.history import Line, Panel
 
-GRID_BYTES = 60_000
+GRID_BYTES = 30_000
 """Largest size of a sample grid on the page."""
 
 
