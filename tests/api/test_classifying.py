@@ -42,6 +42,9 @@ def test_separability_names_the_attributes_and_the_classifier(tiny_run: Path, cl
     assert result.values[f"{result.name}/attributes"] == 3
     identity = read_document(classifier_run / "snapshots" / "000001")["fingerprint"]
     assert result.networks["classifier"] == {"fingerprint": identity}
+    assert result.warnings[-1] == (
+        "ls_64 fits planes to 32 latents of 16 numbers, which splits even random labels well; take 320 pictures or more"
+    )
 
 
 def test_a_classifier_of_half_the_size_judges_pictures_averaged_down(tiny_run: Path, tmp_path: Path) -> None:

@@ -132,3 +132,15 @@ def test_a_table_lines_up_and_says_which_way_is_better() -> None:
         "is5k        12.346  higher     5,000       -",
         "is5k/std       0.5",
     ]
+
+
+def test_separability_without_a_classifier_tells_how_to_get_one(command: Command, tiny_run: Path) -> None:
+    answer = command("evaluate", tiny_run, "--metrics", "ls", "--num", 8)
+    assert answer.code == 1
+    assert "train one with limner train --preset classifier-tiny and name its run with --classifier" in answer.err
+
+
+def test_the_classifier_given_reaches_the_measurement(command: Command, tiny_run: Path) -> None:
+    answer = command("evaluate", tiny_run, "--metrics", "ls", "--num", 8, "--classifier", tiny_run)
+    assert answer.code == 1
+    assert "holds no classifier" in answer.err

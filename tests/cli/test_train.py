@@ -37,6 +37,19 @@ def resolve(command: Command, picture_folder: Path, monkeypatch: pytest.MonkeyPa
     return run
 
 
+def test_a_classifier_is_told_what_to_learn(
+    command: Command, class_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("limner.api.forecast", lambda plan, device: ["not measured"])
+    words = ("train", "--data", class_folder, "--preset", "classifier-tiny", "--dry-run", "--attributes")
+    settings = dict(flatten(yaml.safe_load(command(*words, "owl, cat").out)))
+    assert (settings["classifier.attributes.cat"], settings["classifier.attributes.owl"]) == (0, 2)
+    assert "classifier.attributes.dog" not in settings
+    answer = command(*words, "cats")
+    assert answer.code == 1
+    assert "attributes: got 'cats', the pictures are labelled with cat, dog, owl. Did you mean 'cat'?" in answer.err
+
+
 @pytest.fixture
 def train(command: Command, picture_folder: Path) -> Callable[..., Answer]:
     """Train for a moment."""

@@ -28,7 +28,7 @@ from limner.metrics.engine.collecting import BATCH, Gather, Progress, Team
 from limner.metrics.engine.networks import Attributes, Networks
 from limner.metrics.engine.sources import DatasetPictures, GeneratorPictures, PictureSource
 from limner.metrics.engine.statistics import GivenMoments, read_moments, write_moments
-from limner.metrics.separability import Separability
+from limner.metrics.separability import KEPT, Separability
 from limner.papers.base import Generator
 from limner.runtime import atomic_file, expand, select_device
 from limner.training import distributed
@@ -37,6 +37,9 @@ NEIGHBOURS = 5
 """Real pictures beside each on a sheet of `nearest`."""
 DEFAULT_METRICS = ("fd_lite0_5k", "kd_lite0_5k", "pr_lite0_5k")
 """What is measured where nothing is asked for: needs no download."""
+
+ENOUGH = 10
+"""Latents for each of their numbers that a plane should be fitted to."""
 
 
 def evaluate(
@@ -123,17 +126,26 @@ def evaluate(
                 _write_stats(expand(stats_out), metrics, num, sets.real, shared)
             if attributes is None:
                 return results
-            return [_named(result, attributes, classifier) for result in results]
+            return [_named(result, sets.generated, attributes, classifier) for result in results]
 
 
-def _named(result: Result, attributes: Attributes, classifier: str | Path | None) -> Result:
+def _named(result: Result, generated: PictureSource, attributes: Attributes, classifier: str | Path | None) -> Result:
     """Return a result that names attributes instead of numbering them, and its classifier by its fingerprint."""
     names = {f"{result.name}/w/{index}": f"{result.name}/w/{name}" for index, name in enumerate(attributes.names)}
-    if not names.keys() <= result.values.keys():
+    if not names.keys() <= result.values.keys() or not isinstance(generated, GeneratorPictures):
         return result
     values = {names.get(key, key): value for key, value in result.values.items()}
     stamp = {} if classifier is None else {"classifier": {"fingerprint": classifying.identity(classifier)}}
-    return replace(result, values=values, networks={**result.networks, **stamp})
+    notes, kept = result.warnings, int(result.num_generated * KEPT)
+    size = max(generated.generator.z_dim, generated.generator.w_dim)
+    if kept < ENOUGH * size:
+        least = int(ENOUGH * size / KEPT)
+        notes = (
+            *notes,
+            f"{result.name} fits planes to {kept:,} latents of {size} numbers, which splits even random labels well; "
+            f"take {least:,} pictures or more",
+        )
+    return replace(result, values=values, networks={**result.networks, **stamp}, warnings=notes)
 
 
 def nearest(
