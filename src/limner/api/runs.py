@@ -111,8 +111,8 @@ def configure(request: RunRequest) -> Plan:
     if request.init_from is not None and existing is None:
         find_snapshot(request.init_from)
     generator = _finished_generator(request, overlay, existing, resumed)
-    said = merged(to_dict(resumed) if resumed else {}, overlay).get("data", {})
-    said = merged({} if generator is None else finished.pictures_of(generator), said)
+    made = {} if generator is None else {"data": finished.pictures_of(generator)}
+    said = merged(made, merged(to_dict(resumed) if resumed else {}, overlay)).get("data", {})
     data = from_dict(DataConfig, said, "data")
     is_learned = labelled.is_learned(_preset_name(request, overlay), resumed, request.attributes, request.cond)
     path = request.data or data.path
