@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from limner.api import info
+from limner.api import convert, info
 from limner.checkpoints.io import write_document
 from limner.config import run_config_from_dict
 from limner.errors import CheckpointError, DataError
@@ -37,6 +37,16 @@ def test_a_run_tells_its_newest_snapshot(tiny_run: Path) -> None:
     assert set(about["networks"]) == {"generator", "generator_ema", "discriminator"}
     assert len(about["fingerprint"]) == 16
     assert "1912.04958" in about["paper"]
+
+
+def test_a_file_of_another_program_tells_what_it_becomes(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    convert(tiny_run, tmp_path / "faces.pkl", to="nvidia")
+    about = info(tmp_path / "faces.pkl")
+    assert (about["kind"], about["room"], about["resolution"]) == ("snapshot", "stylegan2", [16, 16])
+    assert set(about["networks"]) == {"generator", "generator_ema", "discriminator"}
 
 
 def test_a_snapshot_and_a_file_in_it_tell_the_same(tiny_run: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from checkpoints.official.foreign_files import write_torch
@@ -25,6 +26,14 @@ def test_a_snapshot_is_written_for_another_program(command: Command, tiny_run: P
     assert (answer.code, answer.out) == (0, f"snapshot of limner -> {tmp_path / 'x.pkl'}\n")
     answer = command("convert", f"--source={tmp_path / 'x.pkl'}", f"--dest={tmp_path / 'again'}", "-q")
     assert (answer.code, answer.out, answer.err) == (0, "", "")
+
+
+def test_a_graph_is_written_and_its_difference_from_torch_said(
+    command: Command, tiny_run: Path, tmp_path: Path
+) -> None:
+    answer = command("convert", tiny_run, tmp_path / "x.pt2", "--to", "torch-export", "--batch", 1)
+    assert (answer.code, answer.out) == (0, f"generator -> {tmp_path / 'x.pt2'}\n")
+    assert re.fullmatch(r"note: largest difference from torch \S+, in pictures of up to \d+\.\d\d\n", answer.err)
 
 
 def test_a_dangerous_file_is_refused_in_one_line(command: Command, tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ def load(path: str | Path, device: str = "auto") -> Generator:
     """Load a generator, ready for use: evaluation mode, no gradients.
 
     Args:
-        path: a run folder (its newest snapshot), a snapshot folder, or a .safetensors file in one.
+        path: a run folder (its newest snapshot), a snapshot folder, or a .safetensors file in one; a file of another
+            program; the name of a published checkpoint (`limner zoo`), downloaded when it is not here.
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
 
     Raises:

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from limner import registry
+from limner.checkpoints import zoo
 from limner.checkpoints.io import (
     CLASSIFIER,
     CONFIG_NAME,
@@ -23,6 +24,7 @@ from limner.checkpoints.io import (
     read_document,
     read_networks,
 )
+from limner.checkpoints.official import cache
 from limner.config import RunConfig
 from limner.data import open_source
 from limner.data.describe import contact_pictures, describe
@@ -34,7 +36,7 @@ def info(path: str | Path, *, sheet: str | Path | None = None) -> dict[str, Any]
     """Return what a data set, a run or a snapshot holds.
 
     Args:
-        path: a data set in any form, `samples`, a run folder, a snapshot folder or a .safetensors file in one.
+        path: a data set in any form, `samples`, or a checkpoint as `load` takes it.
         sheet: for data, write a contact sheet of up to 36 pictures to this .png.
 
     Returns:
@@ -51,9 +53,12 @@ def info(path: str | Path, *, sheet: str | Path | None = None) -> dict[str, Any]
 
 
 def is_checkpoint(path: str | Path) -> bool:
-    """Whether `path` looks like a run, a snapshot or a weights file rather than pictures."""
+    """Whether `path` looks like a run, a snapshot, a weights file or a published checkpoint rather than pictures."""
     place = expand(path)
-    return place.suffix == ".safetensors" or (place / CONFIG_NAME).is_file() or (place / "snapshots").is_dir()
+    if not place.exists():
+        return place.suffix == ".safetensors" or zoo.is_published(str(place))
+    is_weights = place.suffix == ".safetensors" or cache.is_foreign(place)
+    return is_weights or (place / CONFIG_NAME).is_file() or (place / "snapshots").is_dir()
 
 
 def _checkpoint_info(path: Path) -> dict[str, Any]:

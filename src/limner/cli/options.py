@@ -11,7 +11,11 @@ from limner.errors import ConfigError
 
 Checkpoint = Annotated[
     str,
-    Parameter(name="--network", help="run folder (its newest snapshot), snapshot folder, or .safetensors file in one"),
+    Parameter(
+        name="--network",
+        help="run folder (its newest snapshot), snapshot folder, .safetensors file in one, file of another program "
+        "(.pkl, .pt, .pth, .model), or name listed by 'limner zoo'",
+    ),
 ]
 Truncation = Annotated[
     float,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-WIDTH = 250
+WIDTH = 400
 """Width of the table where there is no terminal, characters."""
 
 
@@ -42,4 +42,4 @@ def zoo(words: str = "", *, fetch: Annotated[str | None, Parameter(name="--fetch
         state = "here: " if api.is_fetched(entry) else "by hand: " if entry.is_by_hand else ""
         height = str(entry.resolution[0])
         table.add_row(entry.name, entry.room, height, entry.what, entry.licence, f"{state}{entry.url}")
-    Console(width=None if sys.stdout.isatty() else WIDTH, soft_wrap=False).print(table)
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
