@@ -169,7 +169,7 @@ def test_a_checkpoint_of_another_kind(refused: Any, snapshot: Path, tmp_path: Pa
     refused("is not a generator", "generate", snapshot / "discriminator.safetensors", "--seeds", 1)
     foreign = tmp_path / "network.pkl"
     foreign.write_bytes(b"cos\nsystem\n(S'echo'\ntR.")
-    refused("is not a snapshot", "generate", foreign, "--seeds", 1)
+    refused("is no checkpoint of another program", "generate", foreign, "--seeds", 1)
     safetensors.torch.save_file({"w": torch.zeros(1)}, snapshot / "generator_ema.safetensors")
     refused("was not written by limner", "generate", snapshot, "--seeds", 1)
 

@@ -30,7 +30,7 @@ def finished(labelled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of 150 iterations with everything that it writes."""
     folder = tmp_path_factory.mktemp("runs") / "classifier"
     names = "log,accuracy,snapshots,curve,report"
-    run(tiny(labelled, 150, callbacks__names=names, callbacks__tick_kimg=0.6, optimizer__g_lr=0.01), folder)
+    run(tiny(labelled, 150, callbacks__names=names, callbacks__tick_kimg=0.6, optimizer__g_lr=0.02), folder)
     return folder
 
 

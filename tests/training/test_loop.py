@@ -23,7 +23,7 @@ from limner.checkpoints.state import load_latest_state
 from limner.data import open_dataset
 from limner.errors import CheckpointError, ConfigError, NonFiniteError
 from limner.images import to_uint8
-from limner.metrics.swd import METRICS
+from limner.metrics.swd import METRICS, PatchAccumulator
 from limner.papers.stylegan2 import objective
 from limner.papers.stylegan2.discriminator import Discriminator
 from limner.papers.stylegan2.generator import Generator
@@ -304,11 +304,13 @@ def test_callbacks_see_steps_and_ticks_and_their_own_time_does_not_slow_the_pace
 
 def swd(images: torch.Tensor, others: torch.Tensor) -> float:
     """Sliced Wasserstein distance of two sets of pictures, uint8 [N, C, H, W] (`limner.metrics.swd`)."""
-    metric = METRICS["swd2k"]
-    collectors = [metric.collector((16, 16), 3, len(images), 0) for _ in range(2)]
-    for collector, pictures in zip(collectors, (images, others), strict=True):
-        collector.add(pictures)
-    return metric.compute(*collectors, seed=0)[metric.name]
+    metric, states = METRICS["swd2k"], []
+    for pictures in (images, others):
+        patches = PatchAccumulator((16, 16), 3, 0)
+        patches.add(torch.arange(len(pictures)), pictures)
+        states.append(patches.state())
+        patches.close()
+    return metric.compute(states[:1], states[1:], seed=0)[metric.name]
 
 
 @torch.no_grad()

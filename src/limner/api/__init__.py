@@ -1,6 +1,6 @@
 """The verbs that people, the command line and the studio use.
 
-train, generate, mix, interpolate, evaluate, figures, ladder, convert, prepare, info.
+train, generate, mix, interpolate, evaluate, figures, ladder, convert, zoo, push, pull, prepare, info.
 """
 
 from limner.api.catalog import find_preset, presets
@@ -15,6 +15,7 @@ from limner.api.runs import DEFAULT_PRESET, Plan, RunRequest, configure
 from limner.api.summaries import info
 from limner.api.training import Outcome, is_first_process, is_run, new_run_folder, num_processes, outcome, train
 from limner.api.walking import interpolate
+from limner.api.zoo import fetch, is_fetched, published, pull, push
 from limner.data.prepare import PrepareConfig, PrepareSummary, prepare
 from limner.runtime import setup
 
@@ -34,12 +35,14 @@ __all__ = [
     "convert",
     "draw_figures",
     "evaluate",
+    "fetch",
     "find_ladder",
     "find_preset",
     "forecast",
     "generate",
     "info",
     "interpolate",
+    "is_fetched",
     "is_first_process",
     "is_run",
     "ladders",
@@ -52,6 +55,9 @@ __all__ = [
     "plan_rungs",
     "prepare",
     "presets",
+    "published",
+    "pull",
+    "push",
     "setup",
     "train",
     "write_ladder",

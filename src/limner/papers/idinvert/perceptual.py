@@ -23,7 +23,7 @@ from limner.config import Resolution
 from limner.errors import WeightsError
 from limner.features.base import FeatureNetwork, to_rgb
 
-SCALES = {"stlpips": 0.070, "lpips": 0.070, "lite0": 0.166}
+SCALES = {"stlpips": 0.068, "lpips": 0.068, "lite0": 0.159}
 """Perceptual network -> mean pixel loss of the reference pairs over their mean distance. Measured for `stlpips` and
 `lite0`; `lpips` takes that of `stlpips`, whose features and heads are made alike."""
 SMALLEST = 32
