@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,10 +16,12 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from checkpoints.official.foreign_files import write_torch
 from limner import __version__, registry
 from limner.checkpoints import io
 from limner.config import DataConfig, RunConfig, to_dict
 from limner.errors import CheckpointError
+from papers.stylegan2.published_maps_community import rosinality_generator
 
 TINY = {"img_resolution": (16, 16), "channel_max": 16, "mapping_layers": 2}
 
@@ -281,6 +284,18 @@ def test_paths_that_hold_no_snapshot_say_what_is_expected(run_dir: Path, tmp_pat
     lonely.write_bytes((newest(run_dir) / "generator.safetensors").read_bytes())
     with pytest.raises(CheckpointError, match=r"alone' has no config\.json, expected one beside the weights"):
         io.load_generator(lonely)
+
+
+def test_a_finished_generator_of_another_program_is_named_by_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The snapshot made of it lies in a cache, which may be deleted before an encoder's run goes on."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    file = write_torch(tmp_path / "x.pt", {"g_ema": rosinality_generator(0), "latent_avg": torch.zeros(7)})
+    known = io.finished_generator(file)
+    assert known.source.path == str(file)
+    shutil.rmtree(tmp_path / "cache")
+    assert io.finished_generator(known.source.path) == known
 
 
 def test_a_training_state_is_told_from_a_file_of_another_program(run_dir: Path, tmp_path: Path) -> None:

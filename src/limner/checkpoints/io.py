@@ -304,8 +304,12 @@ def finished_generator(path: str | Path) -> FinishedGenerator:
             f"'{folder}' holds a generator that has grown up to level of detail {G.lod:g}, expected 0, full "
             "resolution; let its run go on until then, or use a later snapshot"
         )
+    place = expand(path)
+    is_ours = place.is_dir() or place.suffix == ".safetensors"  # else a folder of the cache, which may be deleted
     source = SourceConfig(
-        path=str(folder), room=config.generator_room, fingerprint=fingerprint(config, _plain_tensors(G))
+        path=str(folder if is_ours else place),
+        room=config.generator_room,
+        fingerprint=fingerprint(config, _plain_tensors(G)),
     )
     return FinishedGenerator(
         source=source,
