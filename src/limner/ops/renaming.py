@@ -191,6 +191,29 @@ def copy_into(
         expected[name].copy_(tensor)
 
 
+def gather_generators(find: Callable[[str], Any], path: str, notes: list[str]) -> dict[str, Any]:
+    """Return the generators of a file by our names, `generator_ema` among them.
+
+    Args:
+        find: from `generator_ema` or `generator` to the network, which has a `config`; None where the file has none.
+        path: the file.
+        notes: gets a sentence where the moving average has to be the generator itself.
+
+    Raises:
+        CheckpointError: there is no generator, or two with different settings.
+    """
+    networks = {name: found for name in ("generator_ema", "generator") if (found := find(name)) is not None}
+    if not networks:
+        raise CheckpointError(f"'{path}' holds no generator, expected one; convert the file that has it")
+    first, *others = networks.values()
+    if any(other.config != first.config for other in others):
+        raise CheckpointError(f"'{path}': its two generators differ in their settings, expected the same")
+    if "generator_ema" not in networks:
+        networks["generator_ema"] = first
+        notes.append("the file has no moving average of the generator: generator_ema is the generator itself")
+    return networks
+
+
 def count(name: Callable[[int], str], names: Collection[str], start: int = 0) -> int:
     """Return how many of `name` of start, start + 1, ... are among `names` without a gap."""
     index = start

@@ -28,6 +28,7 @@ from limner.ops.renaming import (
     check_size,
     copy_into,
     count_doublings,
+    gather_generators,
     number,
 )
 from limner.papers.base import PresetRequest
@@ -74,22 +75,15 @@ def convert_official(file: ForeignFile) -> tuple[RunConfig, dict[str, nn.Module]
 
 
 def _convert(file: ForeignFile) -> tuple[RunConfig, dict[str, nn.Module], list[str]]:
-    notes, networks = list[str](), dict[str, nn.Module]()
+    notes = list[str]()
     theirs = {ours: file.networks[name] for ours, name in NAMES[file.layout].items() if name in file.networks}
     c_dim = _label_size(file, theirs)
-    G: Generator | None = None
-    for ours in ("generator_ema", "generator"):
-        if ours in theirs:
-            found = _generator(file, theirs[ours], c_dim, notes)
-            G = G or found
-            if found.config != G.config:
-                raise CheckpointError(f"'{file.path}': its two generators differ in their settings, expected the same")
-            networks[ours] = found
-    if G is None:
-        raise CheckpointError(f"'{file.path}' holds no generator, expected one; convert the file that has it")
-    if "generator_ema" not in networks:
-        networks["generator_ema"] = G
-        notes.append("the file has no moving average of the generator: generator_ema is the generator itself")
+
+    def find(ours: str) -> Generator | None:
+        return _generator(file, theirs[ours], c_dim, notes) if ours in theirs else None
+
+    networks = gather_generators(find, file.path, notes)
+    G: Generator = networks["generator_ema"]
     d_config = _default_discriminator(G.config)
     if "discriminator" in theirs and not theirs["discriminator"].settings.get("use_leakyrelu", True):
         notes.append("the discriminator has ReLU, every one here leaky ReLU: it was left out")

@@ -36,6 +36,7 @@ from limner.ops.renaming import (
     copy_into,
     count,
     count_doublings,
+    gather_generators,
     is_blur,
 )
 from limner.papers.base import PresetRequest
@@ -92,20 +93,13 @@ def convert_official(file: ForeignFile) -> tuple[RunConfig, dict[str, nn.Module]
 
 def _convert(file: ForeignFile) -> tuple[RunConfig, dict[str, nn.Module], list[str]]:
     names, notes = NAMES[file.layout], list[str]()
-    networks: dict[str, nn.Module] = {}
-    G: Generator | None = None
-    for ours in ("generator_ema", "generator"):
-        if names[ours] in file.networks:
-            found = _generator(file, file.networks[names[ours]], notes)
-            G = G or found
-            if found.config != G.config:
-                raise CheckpointError(f"'{file.path}': its two generators differ in their settings, expected the same")
-            networks[ours] = found
-    if G is None:
-        raise CheckpointError(f"'{file.path}' holds no generator, expected one; convert the file that has it")
-    if "generator_ema" not in networks:
-        networks["generator_ema"] = G
-        notes.append("the file has no moving average of the generator: generator_ema is the generator itself")
+
+    def find(ours: str) -> Generator | None:
+        theirs = file.networks.get(names[ours])
+        return None if theirs is None else _generator(file, theirs, notes)
+
+    networks = gather_generators(find, file.path, notes)
+    G: Generator = networks["generator_ema"]
     D: Discriminator | None = None
     if names["discriminator"] in file.networks:
         D = _discriminator(file, file.networks[names["discriminator"]], G.config, notes)

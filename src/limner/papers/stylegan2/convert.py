@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from limner.config import AugmentConfig, DataConfig, RunConfig
 from limner.errors import CheckpointError, ConfigError
-from limner.ops.renaming import Renamed, copy_into
+from limner.ops.renaming import Renamed, copy_into, gather_generators
 from limner.papers.base import PresetRequest
 from limner.papers.stylegan2 import inference, layouts
 from limner.papers.stylegan2.discriminator import Discriminator, DiscriminatorConfig
@@ -86,20 +86,13 @@ def convert_official(file: ForeignFile) -> tuple[RunConfig, dict[str, nn.Module]
 
 def _convert(file: ForeignFile) -> tuple[RunConfig, dict[str, nn.Module], list[str]]:
     names, notes = NAMES[file.layout], list[str]()
-    networks: dict[str, nn.Module] = {}
-    G: Generator | None = None
-    for ours in ("generator_ema", "generator"):
-        if names[ours] in file.networks:
-            found = _generator(file, file.networks[names[ours]], notes)
-            G = G or found
-            if found.config != G.config:
-                raise CheckpointError(f"'{file.path}': its two generators differ in their settings, expected the same")
-            networks[ours] = found
-    if G is None:
-        raise CheckpointError(f"'{file.path}' holds no generator, expected one; convert the file that has it")
-    if "generator_ema" not in networks:
-        networks["generator_ema"] = G
-        notes.append("the file has no moving average of the generator: generator_ema is the generator itself")
+
+    def find(ours: str) -> Generator | None:
+        theirs = file.networks.get(names[ours])
+        return None if theirs is None else _generator(file, theirs, notes)
+
+    networks = gather_generators(find, file.path, notes)
+    G: Generator = networks["generator_ema"]
     D: Discriminator | None = None
     if names["discriminator"] in file.networks:
         D = _discriminator(file, file.networks[names["discriminator"]], G.config, notes)
