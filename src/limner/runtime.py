@@ -19,7 +19,7 @@ from typing import BinaryIO
 import torch
 
 from limner import __version__
-from limner.errors import ConfigError
+from limner.errors import ConfigError, LimnerError
 
 MALLOPT_SETTINGS = ((-4, 0), (-1, 2**31 - 1), (-2, 256 * 2**20))
 """glibc's M_MMAP_MAX, M_TRIM_THRESHOLD and M_TOP_PAD (mallopt(3)) and their values: freed blocks are kept for reuse.
@@ -170,3 +170,17 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a text file in one step and return its path.
+
+    Raises:
+        LimnerError: it cannot be written.
+    """
+    try:
+        with atomic_file(path) as file:
+            file.write(text.encode())
+    except OSError as error:
+        raise LimnerError(f"cannot write '{path}': {error.strerror}; choose another folder") from None
+    return path

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from limner import __version__
 from limner.api.generation import Label, Progress
-from limner.api.inverting import open_generator, write_text
+from limner.api.inverting import open_generator
 from limner.api.pictures import Entry, named_pictures, read_picture
 from limner.data.decode import PictureError
 from limner.errors import CheckpointError, ConfigError, DataError
@@ -24,7 +24,7 @@ from limner.inversion.engine.attribution import Estimate, at_least, calibrate, t
 from limner.inversion.engine.quality import quality
 from limner.inversion.engine.terms import load_network
 from limner.papers.base import Generator
-from limner.runtime import expand
+from limner.runtime import expand, write_text
 
 FORMAT = 1
 """Number of the format of reference files."""

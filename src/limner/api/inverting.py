@@ -23,13 +23,13 @@ from limner.api.pictures import Entry, named_pictures, read_mask, read_picture
 from limner.checkpoints.io import find_snapshot, fingerprint, load_config, load_encoder
 from limner.config import from_dict, to_dict
 from limner.data.decode import PictureError
-from limner.errors import CheckpointError, ConfigError, DataError, LimnerError, closest
+from limner.errors import CheckpointError, ConfigError, DataError, closest
 from limner.images import save_png, strip, to_pil
 from limner.inversion.base import Inversion, Method, Step
 from limner.inversion.engine.quality import quality
 from limner.inversion.engine.terms import load_network
 from limner.papers.base import Encoder, Generator
-from limner.runtime import atomic_file, expand
+from limner.runtime import expand, write_text
 
 MARKS = (0.0, 0.05, 0.2, 0.5)
 """Shares of the steps whose pictures the strips of progress show."""
@@ -339,17 +339,3 @@ def _found(entry: Entry, inversion: Inversion, place: int, numbers: Mapping[str,
 def _light(found: Found) -> Found:
     """Return what was found without what is large: noise maps and weights."""
     return dataclasses.replace(found, noises=(), delta={})
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write a text file in one step and return its path.
-
-    Raises:
-        LimnerError: it cannot be written.
-    """
-    try:
-        with atomic_file(path) as file:
-            file.write(text.encode())
-    except OSError as error:
-        raise LimnerError(f"cannot write '{path}': {error.strerror}; choose another folder") from None
-    return path

@@ -26,11 +26,10 @@ from torch import Tensor, nn
 from limner.api.figures.tables import table
 from limner.api.generation import Label
 from limner.data import Dataset
-from limner.errors import LimnerError
 from limner.images import save_png, to_pil
 from limner.latents import NUM_SEEDS
 from limner.papers.base import Generator
-from limner.runtime import atomic_file
+from limner.runtime import write_text
 
 MIN_CELL, MAX_CELL = 128, 256
 """Longer side of a picture on a sheet: small pictures grow by a whole factor, large ones shrink, pixels."""
@@ -116,20 +115,6 @@ class FigureContext:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([header, *rows])
         return write_text(self.out / f"{name}.csv", text.getvalue())
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write a text file in one step and return its path.
-
-    Raises:
-        LimnerError: it cannot be written.
-    """
-    try:
-        with atomic_file(path) as file:
-            file.write(text.encode())
-    except OSError as error:
-        raise LimnerError(f"cannot write '{path}': {error.strerror}; choose another folder") from None
-    return path
 
 
 def blocks(generator: Generator) -> dict[str, nn.Module]:

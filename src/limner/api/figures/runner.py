@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from limner.api.figures.base import Figure, FigureContext, write_text
+from limner.api.figures.base import Figure, FigureContext
 from limner.api.figures.page import render
 from limner.api.generation import Label, Progress, load, record_command, seed_list
 from limner.checkpoints.io import CONFIG_NAME, read_document
 from limner.data import open_dataset
 from limner.errors import ConfigError, closest
 from limner.papers.base import Generator
-from limner.runtime import expand
+from limner.runtime import expand, write_text
 
 MACHINERY = {"base", "page", "runner", "tables"}
 """Modules of this folder that are no figures."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from limner.api.ladder.climbing import RungResult
 from limner.papers.base import Ladder, Rung
-from limner.runtime import atomic_file, expand
+from limner.runtime import expand, write_text
 from limner.training.callbacks.report import chart
 from limner.training.callbacks.report.page import document
 from limner.training.callbacks.report.pictures import encode
@@ -35,13 +35,14 @@ def write_ladder(
         metric: name of the score.
         command: the command line, for the record.
         budget: one line that says what every run was given.
+
+    Raises:
+        LimnerError: they cannot be written.
     """
     folder = expand(out)
     page, table = folder / "ladder.html", folder / "ladder.csv"
-    with atomic_file(table) as file:
-        file.write(_csv(results, metric).encode())
-    with atomic_file(page) as file:
-        file.write(_html(ladder, results, metric, command, budget).encode())
+    write_text(table, _csv(results, metric))
+    write_text(page, _html(ladder, results, metric, command, budget))
     return page, table
 
 
