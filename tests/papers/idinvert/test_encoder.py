@@ -45,6 +45,8 @@ def plain_codes(E: Encoder, images: Tensor) -> Tensor:
         if f"{name}.skip.0.weight" in tensors:
             x = normalised(F.conv2d(x, tensors[f"{name}.skip.0.weight"]), f"{name}.skip.1")
         x = x + y
+    if E.config.head_channels is not None:
+        x = F.conv2d(x, tensors["narrow.0.weight"], tensors["narrow.0.bias"])
     gain = 1 / math.sqrt(x[0].numel()) if E.config.from_average else 1.0
     codes = x.flatten(1) @ tensors["head.weight"].t() * gain + tensors["head.bias"]
     if E.config.code_norm:
@@ -59,6 +61,7 @@ def plain_codes(E: Encoder, images: Tensor) -> Tensor:
     [
         {},
         {"from_average": True},
+        {"from_average": True, "head_channels": 2},
         {"norm": "batch", "code_norm": True},
         {"norm": "batch", "channels": 3, "channel_max": 5},
         {"group_size": 3, "channels": 6, "img_channels": 1},

@@ -58,6 +58,9 @@ class EncoderConfig:
     """Channels at full resolution; doubled at every halving."""
     channel_max: int = 512
     """Most channels of a layer (official encoder of September 2020: 512; of April 2020: 1024)."""
+    head_channels: int | None = None
+    """Channels that the last feature map is narrowed to (1 x 1 convolution) before the dense layer, which holds most of
+    the parameters; None: it stays as wide as it is (official encoder)."""
     norm: Norm = "batch"
     """Normalisation after every activation: `batch`, for 16 pictures or more at once, or `group`, for any number."""
     group_size: int = 8
@@ -68,7 +71,7 @@ class EncoderConfig:
     """Code is the average w plus what the dense layer, of equalized learning rate, gives; that starts at zero."""
 
     def __post_init__(self) -> None:
-        sizes = ("img_resolution", "z_dim", "w_dim", "num_ws", "channels", "channel_max", "group_size")
+        sizes = ("img_resolution", "z_dim", "w_dim", "num_ws", "channels", "channel_max", "head_channels", "group_size")
         check_limits(self, "encoder", **dict.fromkeys(sizes, ">= 1"), img_channels=">= 1, <= 4")
 
     def num_channels(self, halvings: int) -> int:
@@ -135,7 +138,12 @@ class Encoder(base.Encoder):
             config.z_dim if self.space == "z" else config.w_dim,
         )
         num_values = math.prod(self.code_shape)
-        num_features = config.num_channels(num_doublings) * base_h * base_w
+        num_channels = config.num_channels(num_doublings)
+        self.narrow = nn.Sequential()
+        if config.head_channels is not None:
+            self.narrow.append(nn.Conv2d(num_channels, config.head_channels, 1))
+            num_channels = config.head_channels
+        num_features = num_channels * base_h * base_w
         self.head = (EqualizedLinear if config.from_average else nn.Linear)(num_features, num_values)
         self.code_norm = nn.BatchNorm1d(num_values) if config.code_norm else nn.Identity()
         self.code_avg: Tensor
@@ -150,7 +158,7 @@ class Encoder(base.Encoder):
         """
         self._check_images(images)
         x = self.stem(images.contiguous(memory_format=torch.channels_last))
-        x = self.blocks(x)  # [N, C, h, w]
+        x = self.narrow(self.blocks(x))  # [N, C, h, w]
         codes = self.code_norm(self.head(x.flatten(1)))  # [N, rows * length]
         codes = codes.unflatten(1, self.code_shape) + self.code_avg  # [N, rows, length]
         return codes[:, 0] if self.space == "z" else codes.expand(-1, self.num_ws, -1)

@@ -41,6 +41,7 @@ class _Settings:
     lr: float
     channels: int
     channel_max: int
+    head_channels: int | None = None
     norm: Norm
     code_norm: bool
     from_average: bool
@@ -91,6 +92,7 @@ def _encoder(settings: _Settings, resolution: Resolution, request: PresetRequest
         num_ws=2 * base_grid(resolution)[2] + 2 if generator is None else generator.num_ws,
         channels=settings.channels,
         channel_max=settings.channel_max,
+        head_channels=settings.head_channels,
         norm=settings.norm,
         code_norm=settings.code_norm,
         from_average=settings.from_average,
@@ -115,6 +117,7 @@ TINY = _Settings(
     lr=1e-3,
     channels=32,
     channel_max=128,
+    head_channels=32,
     norm="group",
     code_norm=False,
     from_average=True,
