@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,6 +169,22 @@ def test_chunks_of_directions_do_not_change_the_value(monkeypatch):
     monkeypatch.setattr(swd, "CHUNK_NUMBERS", 300 * 7)
     monkeypatch.setattr(swd, "BLOCK_PATCHES", 64)
     assert swd.sliced_wasserstein(a, b, torch.Generator().manual_seed(0)) == pytest.approx(whole, rel=1e-6)
+
+
+def test_patches_in_a_file_give_what_patches_in_memory_give_and_are_left_to_the_file():
+    states = [collect(random_images(256, (16, 16), seed=seed)) for seed in (1, 2)]
+    copies = [{name: value.clone() for name, value in state.items()} for state in states]
+    size = states[0]["level0"].nbytes / 2**20  # 9.2 MB a set
+    with_files = compare(*states)
+    before = resident_file_pages_mb()
+    assert with_files == compare(*copies)
+    assert all(torch.equal(states[0][name], copies[0][name]) for name in copies[0])  # touches every page of one set
+    assert resident_file_pages_mb() - before == pytest.approx(size, abs=1)
+
+
+def resident_file_pages_mb():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("RssFile"))
 
 
 def test_the_whole_metric_agrees_with_a_slow_plain_reference():

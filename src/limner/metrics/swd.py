@@ -11,17 +11,19 @@ two cannot be compared. A smaller reference is gone round again. Pictures are by
 repeating the edge pixel; odd sizes round up.
 
 Disk: 128 x 49 x C x 2 bytes a picture, level and set, which is 617 MB a level and set for `swd` in colour, in files
-that are gone when the process ends (TMPDIR names the folder); one process allocates some 200 MB of memory. Each of
-several processes holds all of it in memory.
+that are gone when the process ends (TMPDIR names the folder). A single process has one level of one set in memory at a
+time, and some 200 MB beside it; each of several processes holds all of it in memory.
 
 *deviations*: descriptors are held as 16-bit fixed point with steps of 1/128 grey level.
 """
 
 from __future__ import annotations
 
+import mmap
 import tempfile
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
@@ -50,6 +52,8 @@ CHUNK_NUMBERS = 2**24
 """Projections of a set held at once: 64 MB."""
 BLOCK_PATCHES = 2**12
 """Descriptors converted to float at once: 2.4 MB in colour, which stays in the cache."""
+_FILES: MutableMapping[int, mmap.mmap] = WeakValueDictionary()
+"""Address of a tensor that lies in a file -> the mapping, which lives as long as the tensor."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +125,7 @@ class PatchAccumulator(Accumulator):
         state = {"shape": torch.tensor(self._shape)}
         for level, file in enumerate(self._files):
             file.flush()
-            state[f"level{level}"] = torch.from_numpy(np.memmap(file, np.int16, "r+", shape=shape))
+            state[f"level{level}"] = _mapped(file.fileno(), shape)
         return state
 
 
@@ -164,6 +168,7 @@ def descriptors(values: Tensor, channels: int) -> Descriptors:
     for block in values.split(BLOCK_PATCHES):
         numbers = block.double().view(-1, channels)  # [pixels, C]
         total += torch.stack([numbers.sum(0), numbers.square().sum(0)])
+    _release(values)
     mean, mean_square = total / (len(values) * PATCH * PATCH)
     std = (mean_square - mean.square()).clamp(min=0).sqrt()
     std = torch.where(std > 0, std, 1.0)  # a channel without contrast is all zero after centring
@@ -187,9 +192,14 @@ def sliced_wasserstein(a: Descriptors, b: Descriptors, generator: torch.Generato
         directions = torch.randn(length, DIRECTIONS, generator=generator, dtype=torch.float64)
         directions /= directions.norm(dim=0)  # [k, 128], unit columns
         for part in directions.split(chunk, dim=1):
-            p, q = _project_sorted(a, part), _project_sorted(b, part)  # [chunk, n] each
-            distances.append(np.abs(np.subtract(p, q, out=p), out=p).mean(axis=1, dtype=np.float64))
+            distances.append(_distances(a, b, part))
     return float(np.concatenate(distances).mean())
+
+
+def _distances(a: Descriptors, b: Descriptors, directions: Tensor) -> np.ndarray:
+    """Return the distance of two sets along each of the directions [k, d]: [d] float64."""
+    p, q = _project_sorted(a, directions), _project_sorted(b, directions)  # [d, n] each
+    return np.abs(np.subtract(p, q, out=p), out=p).mean(axis=1, dtype=np.float64)
 
 
 def _project_sorted(points: Descriptors, directions: Tensor) -> np.ndarray:
@@ -205,9 +215,25 @@ def _project_sorted(points: Descriptors, directions: Tensor) -> np.ndarray:
     for start in range(0, len(points.values), BLOCK_PATCHES):
         block = points.values[start : start + BLOCK_PATCHES].float()
         projected[:, start : start + len(block)] = torch.addmm(offset, scaled, block.T)
+    _release(points.values)
     rows = projected.numpy()
     rows.sort(axis=1)
     return rows
+
+
+def _mapped(file: int, shape: tuple[int, int]) -> Tensor:
+    """Return the numbers in an open file as a tensor of int16 that lies there, not in memory."""
+    pages = mmap.mmap(file, 0)
+    values = torch.from_numpy(np.frombuffer(pages, np.int16).reshape(shape))
+    _FILES[values.data_ptr()] = pages
+    return values
+
+
+def _release(values: Tensor) -> None:
+    """Leave the pages of a tensor that lies in a file to the file, where the system can; they are read when used."""
+    pages = _FILES.get(values.data_ptr())
+    if pages is not None and hasattr(mmap, "MADV_DONTNEED"):
+        pages.madvise(mmap.MADV_DONTNEED)
 
 
 def level_sizes(resolution: Resolution) -> list[Resolution]:
