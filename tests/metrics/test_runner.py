@@ -211,7 +211,7 @@ def test_given_moments_stand_in_for_the_reference(make_dataset, networks):
     assert result.value == pytest.approx(0, abs=1e-6)
     with pytest.raises(DataError, match=r"sfid40 has 4 features, the statistics in faces.npz have 6"):
         evaluate(["sfid40"], pictures, networks=networks, reference=reference)
-    with pytest.raises(ConfigError, match="pr403 compares with real pictures"):
+    with pytest.raises(ConfigError, match=r"pr403 compares .* got the statistics in faces.npz; .* --data"):
         evaluate(["pr403"], pictures, networks=networks, reference=reference)
 
 

@@ -214,7 +214,8 @@ def _check(
             )
         is_known = reference is not None and metric.is_frechet
         if metric.num_real != 0 and real is None and not metric.is_optional_real and not is_known:
-            raise ConfigError(f"{metric.name} compares with real pictures, got none; name them with --data")
+            got = f"the statistics in {reference.name}" if reference is not None else "none"
+            raise ConfigError(f"{metric.name} compares with real pictures, got {got}; name the pictures with --data")
         if metric.num_real is None and isinstance(real, DatasetPictures) and real.is_mirrored:
             raise ConfigError(
                 f"{metric.name} takes the reference as it is; leave out --mirror, or measure one that takes a number "

@@ -77,6 +77,17 @@ def test_a_very_small_reference_is_warned_of(make_generator, make_dataset, netwo
     assert warnings_of(networks, "is20", generated, small) == ""
 
 
+def test_an_alpha_channel_that_counts_as_a_colour_is_told(networks):
+    def told(name, channels):
+        images = np.random.RandomState(0).randint(0, 256, (40, channels, 16, 16), np.uint8)
+        return "alpha" in warnings_of(networks, name, pictures(images), pictures(images))
+
+    assert told("swd20", 4)
+    assert told("msssim_20", 2)
+    assert not told("swd20", 3)
+    assert not told("kid20", 4)  # networks see pictures on white
+
+
 def test_jpeg_is_warned_of():
     assert not list(source_notes(pictures(natural(4, 32)), "reference"))
     (note,) = source_notes(pictures(natural(4, 32), ("a.png", "b.JPG", "c.jpeg", "d.webp")), "reference")

@@ -45,6 +45,11 @@ def advice(asked: Metric, metric: Metric, real: PictureSource | None) -> Iterato
             f"{metric.name} takes {asked.num_real} reference pictures, '{real.name}' has {metric.num_real}: the value "
             "cannot be compared with published ones"
         )
+    if real.channels in (2, 4) and any(s.views == "pictures" and not s.network for s in metric.generated_statistics()):
+        yield (
+            f"{metric.name} takes the alpha channel of the pictures for one more colour; values of pictures with and "
+            "without one do not compare"
+        )
     if real.size < VERY_SMALL:
         yield (
             f"the reference '{real.name}' has {real.size} pictures: a value says how near these pictures are, copying "
