@@ -26,9 +26,10 @@ def test_a_generators_pictures_are_told_from_noise(tiny_run: Path, tmp_path: Pat
     assert record["estimates"]["auc"]["value"] == made.estimates["auc"].value
     assert made.estimates["auc"].value == 1.0
     load(tiny_run, "cpu").sample([77])[0].save(tmp_path / "own.png")
+    farthest = max(record["real"], key=record["real"].get)
     own, foreign = attribute(
         tiny_run,
-        [tmp_path / "own.png", photos / "000.png"],
+        [tmp_path / "own.png", photos / f"{farthest}.png"],
         REQUEST,
         reference=made.path,
         device="cpu",
