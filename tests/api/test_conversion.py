@@ -11,7 +11,7 @@ import torch
 from checkpoints.official.foreign_files import write_torch
 from limner import api
 from limner.api.conversion import convert
-from limner.checkpoints.io import read_networks
+from limner.checkpoints.io import network_names, read_networks
 from limner.errors import CheckpointError, ConfigError
 from papers.stylegan2.published_maps_community import rosinality_discriminator, rosinality_generator
 
@@ -74,3 +74,18 @@ def test_a_file_that_is_no_checkpoint_leaves_nothing_behind(tmp_path: Path) -> N
     with pytest.raises(CheckpointError, match=r"asks for os\.system"):
         convert(tmp_path / "x.pkl", tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["x.pkl"]
+
+
+def test_a_snapshot_is_copied_in_full_or_half_precision(tiny_run: Path, foreign: Path, tmp_path: Path) -> None:
+    assert convert(tiny_run, tmp_path / "half", half=True).what == "snapshot of limner"
+    assert network_names(tmp_path / "half") == ("generator_ema",)
+    assert len(api.generate(tmp_path / "half", tmp_path / "pictures", seeds="0,1")) == 2
+    convert(tmp_path / "half", tmp_path / "full")
+    before, after = (api.load(tmp_path / name, "cpu").sample([3])[0].tobytes() for name in ("half", "full"))
+    assert before == after
+    assert convert(foreign, tmp_path / "small", half=True).what == "stylegan2 of rosinality (g_ema, g, d)"
+    assert network_names(tmp_path / "small") == ("generator_ema",)
+    with pytest.raises(ConfigError, match="only snapshots are written in half precision"):
+        convert(tiny_run, tmp_path / "x.pkl", to="nvidia", half=True)
+    with pytest.raises(CheckpointError, match="'nowhere' does not exist"):
+        convert("nowhere", tmp_path / "copy")

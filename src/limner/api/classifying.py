@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from limner.checkpoints import embedded
 from limner.checkpoints.io import CONFIG_NAME, find_snapshot, load_classifier, read_document
 from limner.metrics.engine.networks import Attributes
 from limner.papers.base import Generator
-from limner.runtime import expand
 
 
 def is_trained(path: str | Path) -> bool:
     """Whether `path` is a run, a snapshot, or a network in one, rather than pictures or a linear classifier."""
-    place = expand(path)
+    place = embedded.resolve(path)
     folder = place.parent if place.suffix == ".safetensors" else place
     return (folder / CONFIG_NAME).is_file() or (folder / "snapshots").is_dir()
 

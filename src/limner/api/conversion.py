@@ -1,4 +1,4 @@
-"""Checkpoints of other programs as snapshots of limner, and back; and snapshots as graphs for other runtimes."""
+"""Checkpoints of other programs as snapshots, and back; copies of snapshots; graphs for other runtimes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 from limner.api import exporting
 from limner.checkpoints import official
-from limner.checkpoints.io import write_snapshot
+from limner.checkpoints.copies import copy_snapshot, write_copy
 from limner.errors import ConfigError, closest
 from limner.runtime import expand
 
@@ -31,33 +31,40 @@ class Converted:
     """Licence of the weights, as far as it is known."""
 
 
-def convert(source: str | Path, dest: str | Path, *, to: Target = "limner", batch: int | None = None) -> Converted:
-    """Convert a checkpoint of another program to a snapshot, or a snapshot to a file of another program or a graph.
+def convert(
+    source: str | Path, dest: str | Path, *, to: Target = "limner", half: bool = False, batch: int | None = None
+) -> Converted:
+    """Convert a file of another program to a snapshot, or a snapshot to a copy, a file of another program or a graph.
 
     Nothing that a file carries is run. The source, its sha256, and its licence are kept in the snapshot's config.json.
 
     Args:
-        source: for `limner`, a file of NVIDIA (.pkl), rosinality (.pt) or genforce (.pth); for the others a run folder
-            (its newest snapshot), a snapshot folder, a .safetensors file in one, or anything else `load` takes.
+        source: for `limner`, a file of NVIDIA (.pkl), rosinality (.pt) or genforce (.pth); for it and the others a run
+            folder (its newest snapshot), a snapshot folder, a .safetensors file in one, or anything else `load` takes.
         dest: a folder that is not there yet or is empty; a file ending in .pkl for `nvidia`, in .pt for `rosinality`,
             in .onnx for `onnx`, in .pt2 for `torch-export`. For the last two, a folder is given two graphs.
         to: whose format to write. `nvidia` is what stylegan2-ada-pytorch and stylegan3 load with `--network`; for
             `onnx` and `torch-export` see `api.exporting`.
+        half: of a snapshot: write only what using it takes (generator_ema, encoder, classifier), as float16. It is
+            computed with in full precision as before, on rounded values: codes and directions of the original are not
+            those of the copy.
         batch: of a graph: samples in a batch; None: any number.
 
     Raises:
         CheckpointError: the source is damaged, dangerous, of an unknown program, or has no place in the other's format.
-        ConfigError: a destination that is there already or ends wrongly, an unknown program, or a batch that is no
-            number of samples or for no graph.
+        ConfigError: a destination that is there already or ends wrongly, an unknown program, half precision for no
+            snapshot, or a batch that is no number of samples or for no graph.
         MissingExtraError: for `onnx`, the extra `export` is not installed.
     """
     path = expand(dest)
+    if half and to != "limner":
+        raise ConfigError(f"half: only snapshots are written in half precision, not files for {to}; leave it out")
     if to == "onnx" or to == "torch-export":
         return _graph(source, path, to, batch)
     if batch is not None:
         raise ConfigError(f"batch: got {batch}, but only graphs have one: onnx and torch-export; leave it out")
     if to == "limner":
-        return _from_other(source, path)
+        return _snapshot(source, path, half)
     if to not in ENDINGS:
         known = ("limner", *ENDINGS, *exporting.ENDINGS)
         raise ConfigError(f"to: got '{to}', expected {', '.join(known)}.{closest(to, known)}")
@@ -78,11 +85,15 @@ def _graph(source: str | Path, path: Path, to: exporting.ExportTarget, batch: in
     return Converted(path=path, what="generator", notes=(note,))
 
 
-def _from_other(source: str | Path, folder: Path) -> Converted:
+def _snapshot(source: str | Path, folder: Path, half: bool) -> Converted:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"'{folder}' is there already, and nothing is overwritten; choose another folder")
-    converted = official.convert(source)
-    write_snapshot(folder, converted.config, converted.networks, converted.record)
+    place = expand(source)
+    if place.suffix == ".safetensors" or not place.is_file():
+        copy_snapshot(source, folder, half=half)
+        return Converted(path=folder, what="snapshot of limner")
+    converted = official.convert(place)
+    write_copy(folder, converted.config, converted.networks, converted.record, half=half)
     return Converted(
         path=folder, what=str(converted.kind), notes=converted.notes, licence=str(converted.record["licence"])
     )

@@ -15,6 +15,7 @@ from limner.api.found import RECORD_NAME, Found, load_folder, render
 from limner.api.generation import Label, Progress, record_command
 from limner.api.inverting import open_generator
 from limner.api.mixing import parse_layers
+from limner.checkpoints import embedded
 from limner.editing.base import Direction
 from limner.editing.engine.conditional import conditioned
 from limner.editing.engine.samples import sampled_codes
@@ -113,7 +114,7 @@ def edit(
     target = expand(out)
     generator, identity = open_generator(checkpoint, device)
     c = generator.label_vector(label) if label is not None or generator.c_dim else None
-    ways = [Direction.load(expand(path)) for path in (direction, *given)]
+    ways = [Direction.load(embedded.resolve(path)) for path in (direction, *given)]
     for way in ways:
         way.check(generator, identity)
     subjects = open_codes(codes, generator, identity, c)

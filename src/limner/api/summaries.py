@@ -9,12 +9,13 @@ from typing import Any
 from torch import nn
 
 from limner import registry
-from limner.checkpoints import zoo
+from limner.checkpoints import embedded, zoo
 from limner.checkpoints.io import (
     CLASSIFIER,
     CONFIG_NAME,
     ENCODER,
     GENERATORS,
+    METRICS_NAME,
     find_snapshot,
     load_classifier,
     load_config,
@@ -48,13 +49,13 @@ def info(path: str | Path, *, sheet: str | Path | None = None) -> dict[str, Any]
         LimnerError: the sheet cannot be written.
     """
     if is_checkpoint(path):
-        return _checkpoint_info(expand(path))
+        return _checkpoint_info(embedded.resolve(path))
     return _data_info(path, sheet)
 
 
 def is_checkpoint(path: str | Path) -> bool:
     """Whether `path` looks like a run, a snapshot, a weights file or a published checkpoint rather than pictures."""
-    place = expand(path)
+    place = embedded.resolve(path)
     if not place.exists():
         return place.suffix == ".safetensors" or zoo.is_published(str(place))
     is_weights = place.suffix == ".safetensors" or cache.is_foreign(place)
@@ -87,7 +88,7 @@ def _checkpoint_info(path: Path) -> dict[str, Any]:
 def _snapshot_info(folder: Path) -> dict[str, Any]:
     """Return what one snapshot holds; reading every weight, so that a damaged file is found."""
     document, config = read_document(folder), load_config(folder)
-    metrics = folder / "metrics.json"
+    metrics = folder / METRICS_NAME
     return {
         "snapshot": str(folder),
         "kimg": document.get("kimg"),

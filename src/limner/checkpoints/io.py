@@ -5,8 +5,8 @@
 The snapshot of an encoder holds encoder.safetensors and its generator as generator_ema, so that it works by itself;
 that of a classifier holds classifier.safetensors alone.
 config.json says which room and configuration build the networks; tensors must fit them by name and shape. Tensors are
-stored as float32 (integers as they are), contiguous, whatever layout or precision they were trained in. Nothing here
-can execute code: safetensors and JSON hold data alone.
+stored as float32 (integers as they are), contiguous, whatever layout or precision they were trained in; copies may be
+stored as float16, and are float32 again once read. Nothing here can execute code: safetensors and JSON hold data alone.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from limner import __version__, registry
+from limner.checkpoints import embedded
 from limner.config import RunConfig, SourceConfig, run_config_from_dict, to_dict
 from limner.errors import CheckpointError, ConfigError, closest
 from limner.papers.base import Classifier, Encoder, FinishedGenerator, Generator
@@ -36,6 +37,8 @@ FORMAT = 1
 """Number of the format written. Raise it with every change that an older limner would misread, and add a migration."""
 
 CONFIG_NAME = "config.json"
+METRICS_NAME = "metrics.json"
+"""What was measured of a snapshot, if anything, lies in it under this name."""
 GENERATORS = ("generator_ema", "generator")
 """Names of the networks `load_generator` can build; the first is its default."""
 ENCODER = "encoder"
@@ -76,17 +79,26 @@ def save_network(folder: Path, name: str, module: nn.Module, room: str) -> Path:
     return path
 
 
-def write_snapshot(folder: Path, config: RunConfig, networks: Mapping[str, nn.Module], extra: Mapping[str, Any]) -> str:
+def write_snapshot(
+    folder: Path,
+    config: RunConfig,
+    networks: Mapping[str, nn.Module | dict[str, Tensor]],
+    extra: Mapping[str, Any],
+    *,
+    half: bool = False,
+) -> str:
     """Write a snapshot that appears whole or not at all, and return the fingerprint of its generator or classifier.
 
     Args:
         folder: the snapshot; one that is there already is replaced.
         config: what the networks were built from.
-        networks: name -> network; `generator_ema` or `classifier` must be among them.
+        networks: name -> network, or its tensors; `generator_ema` or `classifier` must be among them.
         extra: more entries of config.json, plain values (`kimg`, ...).
+        half: store floating point as float16; the fingerprint is that of the rounded values.
 
     Raises:
-        CheckpointError: it cannot be written; an older snapshot in its place is kept.
+        CheckpointError: a value too large for half precision, or it cannot be written; an older snapshot in its place
+            is kept.
     """
     identity = ""
     temporary = folder.with_name(f".{folder.name}.tmp")
@@ -95,8 +107,10 @@ def write_snapshot(folder: Path, config: RunConfig, networks: Mapping[str, nn.Mo
         try:
             for name, module in networks.items():
                 tensors = _plain_tensors(module)
+                if half:
+                    tensors = {key: _rounded(f"{name}.{key}", tensor) for key, tensor in tensors.items()}
                 if name in (GENERATORS[0], CLASSIFIER):
-                    identity = fingerprint(config, tensors)
+                    identity = fingerprint(config, {key: _full(tensor) for key, tensor in tensors.items()})
                 _write_tensors(temporary / f"{name}.safetensors", tensors, config.room)
                 del tensors  # before the next network is copied
             _write_json(temporary / CONFIG_NAME, _document("snapshot", config, {"fingerprint": identity, **extra}))
@@ -145,8 +159,8 @@ def find_snapshot(path: str | Path) -> Path:
 
     Args:
         path: a run folder (its newest snapshot is taken), a snapshot folder, or a .safetensors file in one; a file of
-            another program, converted into a cache (see `official.cache`); or the name of a published checkpoint that
-            no file or folder has, downloaded when it is not here (see `zoo`).
+            another program, converted into a cache (see `official.cache`); or a name that no file or folder has: of the
+            embedded model (see `embedded`) or of a published checkpoint, downloaded when it is not here (see `zoo`).
 
     Raises:
         CheckpointError: there is none, or it cannot be converted or downloaded.
@@ -154,7 +168,7 @@ def find_snapshot(path: str | Path) -> Path:
     from limner.checkpoints import zoo  # here, as they import this module
     from limner.checkpoints.official import cache
 
-    path = expand(path)
+    path = embedded.resolve(path)
     wanted = "expected a run folder, a snapshot folder or a .safetensors file in one"
     if not path.exists():
         if not zoo.is_published(str(path)):
@@ -385,8 +399,9 @@ def fingerprint(config: RunConfig, tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _plain_tensors(module: nn.Module) -> dict[str, Tensor]:
+def _plain_tensors(module: nn.Module | dict[str, Tensor]) -> dict[str, Tensor]:
     """Return copies of a module's state on the CPU: contiguous, none sharing memory, floating point as float32."""
+    state = module.state_dict() if isinstance(module, nn.Module) else module
     return {
         name: tensor.detach().to(
             device="cpu",
@@ -394,8 +409,24 @@ def _plain_tensors(module: nn.Module) -> dict[str, Tensor]:
             memory_format=torch.contiguous_format,
             copy=True,
         )
-        for name, tensor in module.state_dict().items()
+        for name, tensor in state.items()
     }
+
+
+def _full(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
+
+
+def _rounded(name: str, tensor: Tensor) -> Tensor:
+    """Return a tensor with floating point as float16."""
+    if not tensor.is_floating_point():
+        return tensor
+    largest, limit = tensor.abs().max().item() if tensor.numel() else 0.0, torch.finfo(torch.float16).max
+    if largest > limit:
+        raise CheckpointError(
+            f"'{name}' holds {largest:g}, expected at most {limit:g} in half precision; keep full precision"
+        )
+    return tensor.half()
 
 
 def _write_tensors(path: Path, tensors: dict[str, Tensor], room: str) -> None:
@@ -421,7 +452,7 @@ def _read_tensors(folder: Path, name: str, room: str) -> dict[str, Tensor]:
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            tensors = {key: _full(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
             f"'{path}' is damaged or no safetensors file ({_first_line(error)}); copy it again from where it came"

@@ -86,7 +86,8 @@ def checkpoint_rows(about: Mapping[str, Any]) -> list[tuple[str, str]]:
     if "attributes" in about:
         accuracies = [(name, metrics.pop(f"accuracy/{name}", None)) for name in about["attributes"]]
         known = [name if value is None else f"{name} {value:.1%}" for name, value in accuracies]
-        rows.append(("attributes", f"{len(known)}, with accuracy on pictures held out: {_listed(known, len(known))}"))
+        measured = ", with accuracy on pictures held out" if len(metrics) < len(about["metrics"]) else ""
+        rows.append(("attributes", f"{len(known)}{measured}: {_listed(known, len(known))}"))
     else:
         rows.append(("latents", f"z_dim {about['z_dim']}, w_dim {about['w_dim']}, num_ws {about['num_ws']}"))
     if metrics:

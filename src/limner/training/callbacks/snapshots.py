@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from limner.checkpoints.io import write_snapshot
+from limner.checkpoints.io import METRICS_NAME, write_snapshot
 from limner.runtime import atomic_file
 from limner.training.callbacks.base import Callback, CallbackContext
 from limner.training.clock import kimg_name
@@ -45,7 +45,7 @@ class Snapshots(Callback):
         about = {"kimg": state.nimg / 1000, "lod": state.lod, **state.objective.about()}
         write_snapshot(folder, self.context.config, state.networks(), about)
         if metrics:
-            with atomic_file(folder / "metrics.json") as file:
+            with atomic_file(folder / METRICS_NAME) as file:
                 file.write(json.dumps(metrics, indent=2).encode() + b"\n")
         self._drop_old(folder)
 
