@@ -15,7 +15,7 @@ from limner.api.runs import DEFAULT_PRESET, Plan, RunRequest, configure
 from limner.api.summaries import info
 from limner.api.training import Outcome, is_first_process, is_run, new_run_folder, num_processes, outcome, train
 from limner.api.walking import interpolate
-from limner.api.zoo import fetch, is_fetched, published, pull, push
+from limner.api.zoo import embedded_models, fetch, is_fetched, published, pull, push
 from limner.data.prepare import PrepareConfig, PrepareSummary, prepare
 from limner.runtime import setup
 
@@ -34,6 +34,7 @@ __all__ = [
     "configure",
     "convert",
     "draw_figures",
+    "embedded_models",
     "evaluate",
     "fetch",
     "find_ladder",

@@ -1,10 +1,10 @@
-"""Published checkpoints, and snapshots on the Hugging Face hub."""
+"""Published checkpoints, the embedded model, and snapshots on the Hugging Face hub."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from limner.checkpoints import hub
+from limner.checkpoints import embedded, hub
 from limner.checkpoints import zoo as checkpoints
 from limner.checkpoints.io import find_snapshot
 from limner.checkpoints.zoo import Published
@@ -13,12 +13,13 @@ from limner.runtime import expand
 
 def published(words: str = "") -> list[Published]:
     """Return the published checkpoints whose name, room or description holds every one of `words`."""
-    wanted = words.lower().split()
-    return [
-        entry
-        for entry in checkpoints.published().values()
-        if all(word in f"{entry.name} {entry.room} {entry.what}".lower() for word in wanted)
-    ]
+    found = checkpoints.published().values()
+    return [entry for entry in found if _has(words, f"{entry.name} {entry.room} {entry.what}")]
+
+
+def embedded_models(words: str = "") -> dict[str, embedded.Model]:
+    """Return the models in the package, by name, whose name, room or description holds every one of `words`."""
+    return {name: model for name, model in embedded.MODELS.items() if _has(words, f"{name} {model.room} {model.what}")}
 
 
 def is_fetched(entry: Published) -> bool:
@@ -29,10 +30,14 @@ def is_fetched(entry: Published) -> bool:
 def fetch(name: str) -> Path:
     """Download a published checkpoint when it is not here, convert it, and return the snapshot; see `checkpoints.zoo`.
 
+    Of an embedded model it is the snapshot in the package.
+
     Raises:
         ConfigError: an unknown name, or a mirror that is no address.
         CheckpointError: it has to be downloaded by hand, cannot be downloaded, or is not what was first used.
     """
+    if name in embedded.MODELS:
+        return find_snapshot(embedded.place(name))
     checkpoints.find(name)
     checkpoints.fetch(name)
     return find_snapshot(checkpoints.place(name))
@@ -46,3 +51,7 @@ def push(checkpoint: str | Path, repository: str, *, private: bool = False) -> s
 def pull(repository: str, dest: str | Path, *, revision: str | None = None) -> Path:
     """Download a snapshot from the Hugging Face hub to a new folder; see `checkpoints.hub.pull`."""
     return hub.pull(repository, expand(dest), revision=revision)
+
+
+def _has(words: str, text: str) -> bool:
+    return all(word in text.lower() for word in words.lower().split())

@@ -173,7 +173,9 @@ def find_snapshot(path: str | Path) -> Path:
     if not path.exists():
         if not zoo.is_published(str(path)):
             hint = (
-                f", or the name in 'limner zoo'.{closest(path.name, zoo.published())}" if path.parent == Path() else ""
+                f", or the name in 'limner zoo'.{closest(path.name, [*embedded.MODELS, *zoo.published()])}"
+                if path.parent == Path()
+                else ""
             )
             raise CheckpointError(f"'{path}' does not exist, {wanted}; check the path{hint}")
         path = zoo.fetch(str(path))
