@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,18 @@ def test_directions_are_found_with_a_trained_classifier(tiny_run: Path, classifi
     assert path.name == "Red.safetensors"
     assert (direction.name, direction.space) == ("Red", "w")
     assert not (tmp_path / "classifier.safetensors").exists()
+    every = fit_directions(tiny_run, tmp_path, replace(evidence, attributes=("all",)))
+    assert [direction.name for _, direction in every] == list(NAMES)
+
+
+def test_an_attribute_that_a_classifier_does_not_know_is_refused_before_pictures_are_sampled(
+    tiny_run: Path, classifier_run: Path, tmp_path: Path
+) -> None:
+    told: list[tuple[int, int]] = []
+    evidence = Evidence(classifier=classifier_run, attributes=("Rad",), num_samples=400)
+    with pytest.raises(ConfigError, match="got 'Rad', known are .*Did you mean 'Red'"):
+        fit_directions(tiny_run, tmp_path, evidence, progress=lambda *count: told.append(count))
+    assert not told
 
 
 def test_info_lists_what_it_knows(classifier_run: Path) -> None:

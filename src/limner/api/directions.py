@@ -17,6 +17,7 @@ from limner.api import classifying
 from limner.api.found import RECORD_NAME, load_folder
 from limner.api.generation import Label, Progress
 from limner.api.inverting import open_generator
+from limner.api.labelled import ALL
 from limner.api.mixing import parse_layers
 from limner.data import open_dataset
 from limner.data.readers import read_label_file
@@ -54,7 +55,7 @@ class Evidence:
     """Where the knowledge of attributes comes from: a classifier of sampled pictures, or labels of inverted ones."""
 
     attributes: tuple[str, ...] = ()
-    """Which; empty: all."""
+    """Which; empty, or `("all",)`: all."""
     classifier: str | Path | None = None
     """Labelled pictures in any form (a classifier is fitted to them), a classifier.safetensors written before, or a
     run that trained a classifier."""
@@ -216,15 +217,19 @@ def gather_scores(
         if evidence.inverted is not None
         else _sampled_scores(generator, evidence, folder, progress)
     )
-    if not evidence.attributes:
-        return scores
-    unknown = [name for name in evidence.attributes if name not in scores.names]
+    wanted = _wanted(evidence, scores.names)
+    columns = [scores.names.index(name) for name in wanted]
+    return Scores(codes=scores.codes, names=wanted, values=scores.values[:, columns])
+
+
+def _wanted(evidence: Evidence, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the attributes asked for, of those that are known."""
+    if evidence.attributes in ((), (ALL,)):
+        return names
+    unknown = [name for name in evidence.attributes if name not in names]
     if unknown:
-        raise ConfigError(
-            f"attributes: got '{unknown[0]}', known are {', '.join(scores.names)}.{closest(unknown[0], scores.names)}"
-        )
-    columns = [scores.names.index(name) for name in evidence.attributes]
-    return Scores(codes=scores.codes, names=evidence.attributes, values=scores.values[:, columns])
+        raise ConfigError(f"attributes: got '{unknown[0]}', known are {', '.join(names)}.{closest(unknown[0], names)}")
+    return evidence.attributes
 
 
 def _inverted_scores(generator: Generator, identity: str, evidence: Evidence) -> Scores:
@@ -250,6 +255,7 @@ def _sampled_scores(generator: Generator, evidence: Evidence, folder: Path, prog
     if evidence.num_samples < 1 or evidence.batch < 1:
         raise ConfigError(f"samples: got {evidence.num_samples} in batches of {evidence.batch}, expected at least 1")
     judge = _judge(generator, evidence, folder)
+    _wanted(evidence, judge.names)  # before the long part
     z, ws = sampled_codes(generator, evidence.num_samples, generator.label_vector(evidence.label))
     logits = [judge.logits(images).cpu() for images in pictures(generator, ws, evidence.batch, progress)]
     ws = ws.cpu()
@@ -286,10 +292,7 @@ def _classifier(generator: Generator, network: Any, evidence: Evidence, folder: 
         dataset.source.close()
     vectors = labels.vectors(np.arange(len(dataset)))
     names = _names(labels.names, vectors.shape[1])
-    unknown = [name for name in evidence.attributes if name not in names]
-    if unknown:
-        raise ConfigError(f"attributes: got '{unknown[0]}', known are {', '.join(names)}.{closest(unknown[0], names)}")
-    wanted = evidence.attributes or names
+    wanted = _wanted(evidence, names)
     columns = [names.index(name) for name in wanted]
     probe = fit_probe(torch.cat(features), vectors[:, columns], wanted, NETWORK)
     probe.save(folder / CLASSIFIER_NAME)

@@ -54,7 +54,7 @@ def directions(
         way: fit, sefa, pca, channels or import
         checkpoint: run folder (its newest snapshot), snapshot folder, or .safetensors file in one
         boundary: .npy file to import
-        attributes: names with commas between; all when left out
+        attributes: names with commas between, or all, as when left out
         classifier: labelled pictures, a classifier.safetensors written before, or a run that trained a classifier
         inverted: folder of limner invert
         labels: label file of the inverted pictures
