@@ -10,7 +10,7 @@ import torch
 from checkpoints.official.foreign_files import write_torch
 from cli.conftest import Command
 from features.breaking_server import serving
-from limner.checkpoints import zoo
+from limner.checkpoints import embedded, zoo
 from papers.stylegan2.published_maps_community import rosinality_generator
 
 
@@ -25,7 +25,10 @@ def test_checkpoints_are_listed_with_room_size_licence_and_address(
     assert line.split()[:3] == ["celebahq-1024-progan", "progan", "1024"]
     assert "Creative Commons BY-NC 4.0 (non-commercial)" in line
     assert "by hand: https://drive.google.com/uc?id=" in line
-    assert len(command("zoo").out.splitlines()) == 1 + len(zoo.published())
+    listed = command("zoo").out.splitlines()
+    assert len(listed) == 1 + len(embedded.MODELS) + len(zoo.published())
+    assert listed[1].split()[:3] == ["avatars", "stylegan2", "64"]
+    assert listed[1].endswith("here: in the package")
 
 
 def test_a_name_is_fetched_and_then_generated_from(
