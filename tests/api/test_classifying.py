@@ -99,7 +99,7 @@ def test_an_attribute_that_a_classifier_does_not_know_is_refused_before_pictures
 ) -> None:
     told: list[tuple[int, int]] = []
     evidence = Evidence(classifier=classifier_run, attributes=("Rad",), num_samples=400)
-    with pytest.raises(ConfigError, match="got 'Rad', known are .*Did you mean 'Red'"):
+    with pytest.raises(ConfigError, match=r"got 'Rad', known are .*Did you mean 'Red'"):
         fit_directions(tiny_run, tmp_path, evidence, progress=lambda *count: told.append(count))
     assert not told
 

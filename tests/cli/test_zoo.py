@@ -28,7 +28,7 @@ def test_checkpoints_are_listed_with_room_size_licence_and_address(
     listed = command("zoo").out.splitlines()
     assert len(listed) == 1 + len(embedded.MODELS) + len(zoo.published())
     assert listed[1].split()[:3] == ["avatars", "stylegan2", "64"]
-    assert listed[1].endswith("here: in the package")
+    assert listed[1].rstrip().endswith("here: in the package")
 
 
 def test_a_name_is_fetched_and_then_generated_from(
