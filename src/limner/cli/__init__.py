@@ -32,6 +32,7 @@ VERBS = {
     "edit": ("edit",),
     "diffuse": ("diffuse",),
     "attribute": ("attribute",),
+    "study": ("study",),
     "convert": ("convert",),
     "zoo": ("zoo",),
     "push": ("push",),
