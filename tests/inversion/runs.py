@@ -12,13 +12,13 @@ from limner.config import with_changes
 from limner.papers.base import PresetRequest
 
 
-def write_encoder(folder: Path, generator_run: Path) -> Path:
-    """Write the snapshot of an encoder for the generator of a run."""
+def write_encoder(folder: Path, generator_run: Path, *, seed: int = 3) -> Path:
+    """Write the snapshot of an encoder for the generator of a run; its weights are those of the seed."""
     room = registry.get("papers", "idinvert")
     request = PresetRequest(batch=4, generator=finished_generator(generator_run))
     config = with_changes(room.PRESETS["idinvert-tiny"].build(request), {"encoder.channels": 4})
     with torch.random.fork_rng():
-        torch.manual_seed(3)
+        torch.manual_seed(seed)
         encoder = room.Encoder(config.encoder)
     networks = {"encoder": encoder, "generator_ema": load_generator(generator_run)}
     write_snapshot(folder, config, networks, {"kimg": 1.0})

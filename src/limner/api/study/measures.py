@@ -137,7 +137,7 @@ class Shown:
 def sliced_wasserstein(images: Tensor, wanted: Tensor) -> float:
     """Return ProGAN's sliced Wasserstein distance of two sets of pictures [N, C, H, W], averaged over levels, x 1e3."""
     sets = Shown("reconstructions", as_bytes(images)), Shown("pictures", as_bytes(wanted))
-    (result,) = runner.evaluate([f"swd{len(wanted)}"], *sets, networks=Networks())
+    (result,) = runner.evaluate(["swd"], *sets, num=len(wanted), networks=Networks())
     return float(result.value)
 
 
