@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import limner
+from conftest import write_pictures
 from limner.api import mix
+from limner.api.inverting import InvertRequest, invert
 from limner.api.mixing import mixed, named_layers, parse_layers
-from limner.errors import ConfigError
+from limner.errors import CheckpointError, ConfigError
+from limner.latents import Latents
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -116,3 +119,43 @@ def contains(sheet: np.ndarray, picture: np.ndarray) -> bool:
 def test_another_ending_is_refused_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"expected a \.png or a folder"):
         mix(tmp_path / "nothing", tmp_path / "sheet.jpg", rows="1", cols="2")
+
+
+def test_inverted_pictures_are_mixed_with_seeds_and_with_one_another(tiny_run: Path, tmp_path: Path) -> None:
+    photos = write_pictures(tmp_path / "photos", 2)
+    request = InvertRequest(method="optimise", settings={"steps": 2}, perceptual="none")
+    inverted = invert(tiny_run, [photos], tmp_path / "inverted", request, device="cpu")
+    made = mix(tiny_run, tmp_path / "mixed", rows=inverted.folder, cols="5", layers="fine", device="cpu")
+    assert [path.name for path in made.paths] == [
+        "000-000.png",
+        "001-001.png",
+        "5-5.png",
+        "000-5.png",
+        "001-5.png",
+        "grid.png",
+    ]
+    with Image.open(inverted.folder / "reconstructions" / "000.png") as reconstruction:
+        assert np.abs(pixels(made.paths[0]).astype(int) - np.asarray(reconstruction)).max() <= 1
+    codes = Latents("w+", torch.stack([found.ws for found in inverted.found]))
+    file = codes.save(tmp_path / "codes.safetensors")
+    again = mix(tiny_run, tmp_path / "own", rows=file, cols=inverted.folder, layers="0-3", device="cpu")
+    assert np.array_equal(pixels(tmp_path / "own" / "codes-0-000.png"), pixels(tmp_path / "own" / "000-000.png"))
+    assert again.paths[-1].name == "grid.png"
+
+
+def test_pictures_of_one_name_are_told_apart(tiny_run: Path, tmp_path: Path) -> None:
+    generator = limner.load(tiny_run, "cpu")
+    for folder, seed in (("a", 1), ("b", 2)):
+        (tmp_path / folder).mkdir()
+        Latents("w+", generator.seed_to_ws(seed)).save(tmp_path / folder / "codes.safetensors")
+    files = [tmp_path / folder / "codes.safetensors" for folder in ("a", "b")]
+    made = mix(tiny_run, tmp_path / "mixed", rows=files[0], cols=files[1], device="cpu")
+    assert {path.name for path in made.paths} >= {"codes-0-codes-0.png", "codes-0-col-codes-0-col.png"}
+
+
+def test_codes_of_another_generator_are_refused(tiny_run: Path, conditional_run: Path, tmp_path: Path) -> None:
+    photos = write_pictures(tmp_path / "photos", 1)
+    request = InvertRequest(method="optimise", settings={"steps": 1}, perceptual="none")
+    inverted = invert(tiny_run, [photos], tmp_path / "inverted", request, device="cpu").folder
+    with pytest.raises(CheckpointError, match="holds codes of generator"):
+        mix(conditional_run, tmp_path / "x.png", rows=inverted, cols="1", label=0, device="cpu")

@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 import limner
+from conftest import write_pictures
 from limner.api import interpolate
+from limner.api.inverting import InvertRequest, invert
 from limner.errors import CheckpointError, ConfigError
 
 
@@ -89,7 +91,7 @@ def test_a_conditional_network_walks_within_a_class(conditional_run: Path, tmp_p
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seeds": "1"}, "seeds: got 1 alone, expected at least two"),
+        ({"seeds": "1"}, "got 1 alone, expected at least two"),
         ({"space": "w+"}, r"space: got 'w\+', expected w or z"),
         ({"mode": "slurp"}, "mode 'slurp'.* Did you mean 'slerp'"),
         ({"frames": 0}, "got 0 frames"),
@@ -112,3 +114,47 @@ def test_another_ending_is_refused(tiny_run: Path, tmp_path: Path) -> None:
 def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="does not exist"):
         interpolate(tmp_path / "nothing", tmp_path / "walk.gif", seeds="1,2")
+
+
+def test_a_sheet_shows_the_way_from_each_picture_to_the_next(tiny_run: Path, tmp_path: Path) -> None:
+    counts: list[tuple[int, int]] = []
+    path, remark = interpolate(
+        tiny_run, tmp_path / "walk.png", seeds="1,2,3", mode="lerp", progress=lambda *c: counts.append(c)
+    )
+    assert remark is None
+    assert counts[-1] == (18, 18)
+    with Image.open(path) as sheet:
+        pixels = np.asarray(sheet.convert("RGB"))
+    first, second, third = (np.asarray(picture) for picture in limner.load(tiny_run).sample([1, 2, 3]))
+    half = pixels.shape[0] // 2
+    assert np.array_equal(pixels[half - 16 : half, :16], first)
+    assert np.array_equal(pixels[half - 16 : half, -16:], second)
+    assert np.array_equal(pixels[-16:, :16], second)
+    assert np.array_equal(pixels[-16:, -16:], third)
+
+
+def test_codes_are_walked_between_with_their_noise_maps(tiny_run: Path, tmp_path: Path) -> None:
+    photos = write_pictures(tmp_path / "photos", 2)
+    request = InvertRequest(method="project", settings={"steps": 2}, perceptual="none")
+    inverted = invert(tiny_run, [photos], tmp_path / "inverted", request, device="cpu")
+    path, _ = interpolate(tiny_run, tmp_path / "walk.apng", codes=inverted.folder, frames=3)
+    shown = frames(path)
+    assert len(shown) == 6
+    for number, name in ((0, "000"), (3, "001")):
+        with Image.open(inverted.folder / "reconstructions" / f"{name}.png") as made:
+            assert np.abs(shown[number].astype(int) - np.asarray(made)).max() <= 1
+
+
+def test_codes_that_there_is_no_way_between_are_refused(tiny_run: Path, conditional_run: Path, tmp_path: Path) -> None:
+    photos = write_pictures(tmp_path / "photos", 2)
+    settings = {"pivot_steps": 1, "steps": 1, "stop": 0.0}
+    request = InvertRequest(method="pti", settings=settings, perceptual="none")
+    inverted = invert(tiny_run, [photos], tmp_path / "inverted", request, device="cpu").folder
+    with pytest.raises(ConfigError, match="'000' was found with weights of its own"):
+        interpolate(tiny_run, tmp_path / "walk.gif", codes=inverted)
+    with pytest.raises(CheckpointError, match="holds codes of generator"):
+        interpolate(conditional_run, tmp_path / "walk.gif", codes=inverted, label=0)
+    with pytest.raises(ConfigError, match="either seeds or codes, got both or neither"):
+        interpolate(tiny_run, tmp_path / "walk.gif")
+    with pytest.raises(ConfigError, match="space: got 'z', expected w, where codes are"):
+        interpolate(tiny_run, tmp_path / "walk.gif", codes=inverted, space="z")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from cli.conftest import Command
+from limner.api import load
+from limner.latents import Latents
 
 
 def test_pictures_and_a_sheet_are_written_and_counted(command: Command, tiny_run: Path, tmp_path: Path) -> None:
@@ -44,3 +46,16 @@ def test_a_class_is_a_number_or_a_vector(command: Command, conditional_run: Path
 
 def test_a_negative_truncation_is_a_number_not_a_flag(command: Command, tiny_run: Path, tmp_path: Path) -> None:
     assert command("generate", tiny_run, "--seeds", 1, "--trunc", "-0.5", "--out", tmp_path).code == 0
+
+
+def test_codes_are_drawn_and_what_is_for_seeds_is_refused_with_them(
+    command: Command, tiny_run: Path, tmp_path: Path
+) -> None:
+    file = Latents("w+", load(tiny_run, "cpu").seed_to_ws(7)).save(tmp_path / "codes.safetensors")
+    answer = command("generate", tiny_run, "--codes", file, "--out", tmp_path / "out", "--grid")
+    assert answer.code == 0
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == ["codes-0.png", "grid.png"]
+    for words in (("--trunc", 0.5), ("--seeds", 1), ("--noise", "random")):
+        answer = command("generate", tiny_run, "--codes", file, "--out", tmp_path / "out", *words)
+        assert answer.code == 1
+        assert "which are for seeds; leave them out" in answer.err

@@ -12,6 +12,7 @@ from limner.api.generation import generate, load, parse_label
 from limner.api.ladder import LadderRequest, climb, find_ladder, ladders, plan_rungs, write_ladder
 from limner.api.mixing import Mixture, mix
 from limner.api.runs import DEFAULT_PRESET, Plan, RunRequest, configure
+from limner.api.subjects import draw_codes
 from limner.api.summaries import info
 from limner.api.training import Outcome, is_first_process, is_run, new_run_folder, num_processes, outcome, train
 from limner.api.walking import interpolate
@@ -33,6 +34,7 @@ __all__ = [
     "climb",
     "configure",
     "convert",
+    "draw_codes",
     "draw_figures",
     "embedded_models",
     "evaluate",

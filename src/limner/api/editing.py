@@ -11,37 +11,24 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from limner.api.found import RECORD_NAME, Found, load_folder, render
+from limner.api.found import render
 from limner.api.generation import Label, Progress, record_command
 from limner.api.inverting import open_generator
 from limner.api.mixing import parse_layers
+from limner.api.subjects import Subject, open_codes
 from limner.checkpoints import embedded
 from limner.editing.base import Direction
 from limner.editing.engine.conditional import conditioned
 from limner.editing.engine.samples import sampled_codes
 from limner.editing.engine.styles import shifted, style_layers, styles
-from limner.errors import CheckpointError, ConfigError
+from limner.errors import ConfigError
 from limner.images import labelled_sheet, save_png, to_pil
-from limner.latents import Latents, parse_seeds, seeds_to_z
 from limner.papers.base import Generator
 from limner.runtime import expand
 
 NUM_SAMPLES = 2000
 """Codes the standard deviation of a conditional direction is measured on."""
 SHEET_NAME = "edit.png"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subject:
-    """A picture to edit."""
-
-    name: str
-    ws: Tensor
-    """[1, num_ws, w_dim]."""
-    z: Tensor | None = None
-    """[1, z_dim]; None where only ws are known."""
-    found: Found | None = None
-    """Noise maps and weights that belong to it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,64 +189,6 @@ class Mover:
 def shown(strength: float) -> str:
     """Return a strength as captions and file names show it, with its sign."""
     return f"{strength:+.3g}" if strength else "0"
-
-
-def open_codes(codes: str | Path, generator: Generator, identity: str, c: Tensor | None) -> list[Subject]:
-    """Return the pictures that a folder of `invert`, a file of latents, or a list of seeds stands for.
-
-    Raises:
-        CheckpointError: codes that are damaged, or of another generator.
-        ConfigError: text that is no list of seeds.
-    """
-    path = expand(codes)
-    device = generator.w_avg
-    if (path / RECORD_NAME).is_file():
-        found = load_folder(path, generator, identity)
-        return [
-            Subject(
-                name=f.name,
-                ws=f.ws[None].to(device),
-                z=f.code[None].to(device) if f.space == "z" else None,
-                found=f,
-            )
-            for f in found
-        ]
-    if path.suffix in (".safetensors", ".npz"):
-        return _latents_subjects(path, generator, c)
-    if not path.exists() and str(codes)[:1].isdigit():
-        seeds = parse_seeds(str(codes))
-        z = seeds_to_z(seeds, generator.z_dim).to(device)
-        ws = _mapped(generator, z, c)
-        return [Subject(name=f"seed{s:04d}", ws=ws[i : i + 1], z=z[i : i + 1]) for i, s in enumerate(seeds)]
-    raise CheckpointError(
-        f"codes: got '{codes}', expected a folder of limner invert, a file of latents (.safetensors, .npz), or seeds "
-        "such as 0-3,7"
-    )
-
-
-def _latents_subjects(path: Path, generator: Generator, c: Tensor | None) -> list[Subject]:
-    latents = Latents.load(path)
-    values = latents.values.to(generator.w_avg)
-    expected = {"z": (generator.z_dim,), "w": (generator.w_dim,), "w+": (generator.num_ws, generator.w_dim)}
-    if tuple(values.shape[1:]) != expected[latents.space]:
-        raise CheckpointError(
-            f"'{path}' holds codes of {list(values.shape[1:])} in {latents.space}, this generator's are "
-            f"{list(expected[latents.space])}; they are of another generator"
-        )
-    if latents.space == "z":
-        ws = _mapped(generator, values, c)
-    else:
-        ws = values if latents.space == "w+" else values[:, None].expand(-1, generator.num_ws, -1)
-    zs = values if latents.space == "z" else None
-    return [
-        Subject(name=f"{path.stem}-{i}", ws=ws[i : i + 1], z=None if zs is None else zs[i : i + 1])
-        for i in range(len(ws))
-    ]
-
-
-@torch.no_grad()
-def _mapped(generator: Generator, z: Tensor, c: Tensor | None) -> Tensor:
-    return generator.mapping(z, None if c is None else c.expand(len(z), -1))
 
 
 def _samples(generator: Generator, way: Direction, c: Tensor | None) -> Tensor:

@@ -8,14 +8,18 @@ the rest, as in the paper; a generator with at most 8 layers is divided into thi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from limner.api.generation import Label, Progress, load, record_command, seed_list
+from limner.api.found import render
+from limner.api.generation import Label, Progress, record_command, seed_list
+from limner.api.inverting import open_generator
+from limner.api.subjects import Subject, is_seeds, open_codes
 from limner.errors import ConfigError, closest
 from limner.images import labelled_sheet, save_png, to_pil
 from limner.latents import parse_seeds
@@ -68,8 +72,8 @@ def mix(
     checkpoint: str | Path,
     out: str | Path,
     *,
-    rows: str | Sequence[int],
-    cols: str | Sequence[int],
+    rows: str | Path | Sequence[int],
+    cols: str | Path | Sequence[int],
     layers: str = "coarse",
     truncation_psi: float = 1.0,
     truncation_cutoff: int | None = None,
@@ -84,74 +88,92 @@ def mix(
     Args:
         checkpoint: see `load`.
         out: a .png for the sheet alone; or a folder, which also gets `{row}-{column}.png` of every picture.
-        rows: seeds of the pictures that keep their other layers.
-        cols: seeds of the pictures whose `layers` are taken.
+        rows: the pictures that keep their other layers: seeds, or codes (see `subjects.open_codes`).
+        cols: the pictures whose `layers` are taken, likewise.
         layers: see `parse_layers`.
-        truncation_psi: see `Generator.sample`, as the next three.
+        truncation_psi: of seeds; see `Generator.sample`, as the next three.
         truncation_cutoff: see there.
-        noise_mode: see there; random noise is drawn from the row's seed.
+        noise_mode: see there; random noise is drawn from the row's seed, or place. A row that was found with noise maps
+            and weights of its own is drawn with these.
         label: see there.
         device: see `load`.
         command: recorded in `command.txt` of a folder when given.
         progress: called after every picture.
 
     Raises:
-        CheckpointError: see `load`.
+        CheckpointError: see `load` and `subjects.open_codes`.
         ConfigError: a seed, layer or setting out of range.
         LimnerError: a file cannot be written.
     """
     target = expand(out)
     if target.suffix.lower() in (".jpg", ".jpeg", ".webp", ".gif"):
         raise ConfigError(f"'{target}': got ending '{target.suffix}', expected a .png or a folder")
-    row_seeds, col_seeds = seed_list(rows), seed_list(cols)
-    generator = load(checkpoint, device)
+    generator, identity = open_generator(checkpoint, device)
     chosen = parse_layers(layers, generator.num_ws)
-    ws = {
-        seed: generator.seed_to_ws(
-            seed, truncation_psi=truncation_psi, truncation_cutoff=truncation_cutoff, label=label
-        )
-        for seed in dict.fromkeys([*row_seeds, *col_seeds])
-    }
-    total = len(ws) + len(row_seeds) * len(col_seeds)
-    done = 0
+    truncation: dict[str, Any] = {"truncation_psi": truncation_psi, "truncation_cutoff": truncation_cutoff}
 
-    def draw(code: Tensor, seed: int) -> Image.Image:
+    def subjects(given: str | Path | Sequence[int]) -> list[Subject]:
+        if isinstance(given, str | Path) and not is_seeds(given):
+            c = generator.label_vector(label) if label is not None or generator.c_dim else None
+            return open_codes(given, generator, identity, c)
+        assert not isinstance(given, Path)
+        seeds = seed_list(given)
+        return [
+            Subject(name=str(seed), ws=generator.seed_to_ws(seed, label=label, **truncation), seed=seed)
+            for seed in seeds
+        ]
+
+    sides = subjects(rows), subjects(cols)
+    by_name = {subject.name: subject for subject in sides[0]}
+    sides = sides[0], [_apart(subject, by_name.get(subject.name)) for subject in sides[1]]
+    sources = {subject.name: subject for side in sides for subject in side}
+    total, done = len(sources) + len(sides[0]) * len(sides[1]), 0
+
+    def draw(ws: Tensor, place: int, subject: Subject) -> Image.Image:
         nonlocal done
         with torch.no_grad():
-            (picture,) = to_pil(generator.synthesis(code, **generator.noise_arguments(noise_mode, seed)))
+            noise = generator.noise_arguments(noise_mode, place if subject.seed is None else subject.seed)
+            drawn = generator.synthesis(ws, **noise) if subject.found is None else render(generator, ws, subject.found)
         done += 1
         if progress:
             progress(done, total)
-        return picture
+        return to_pil(drawn)[0]
 
-    heads = {seed: draw(code, seed) for seed, code in ws.items()}
-    cells = [[draw(mixed(ws[row], ws[col], chosen), row) for col in col_seeds] for row in row_seeds]
-    paths = _write(target, heads, cells, row_seeds, col_seeds)
+    heads = {name: draw(subject.ws, place, subject) for place, (name, subject) in enumerate(sources.items())}
+    cells = [[draw(mixed(row.ws, col.ws, chosen), i, row) for col in sides[1]] for i, row in enumerate(sides[0])]
+    names = [[subject.name for subject in side] for side in sides]
+    paths = _write(target, heads, cells, *names)
     if target.suffix.lower() != ".png":
         record_command(target, command)
     return Mixture(layers=chosen, paths=paths)
 
 
+def _apart(subject: Subject, other: Subject | None) -> Subject:
+    """Return a column under another name where a row of its name is another picture."""
+    is_same = other is None or torch.equal(subject.ws, other.ws)
+    return subject if is_same else replace(subject, name=f"{subject.name}-col")
+
+
 def _write(
     target: Path,
-    heads: Mapping[int, Image.Image],
+    heads: Mapping[str, Image.Image],
     cells: Sequence[Sequence[Image.Image]],
-    row_seeds: Sequence[int],
-    col_seeds: Sequence[int],
+    rows: Sequence[str],
+    cols: Sequence[str],
 ) -> list[Path]:
     """Write the sheet, and into a folder every picture before it."""
     sheet = labelled_sheet(
         cells,
-        [heads[seed] for seed in row_seeds],
-        [heads[seed] for seed in col_seeds],
-        row_captions=[str(seed) for seed in row_seeds],
-        column_captions=[str(seed) for seed in col_seeds],
+        [heads[name] for name in rows],
+        [heads[name] for name in cols],
+        row_captions=rows,
+        column_captions=cols,
     )
     if target.suffix.lower() == ".png":
         return [save_png(sheet, target)]
-    pictures = {f"{seed}-{seed}.png": picture for seed, picture in heads.items()}
-    for row, line in zip(row_seeds, cells, strict=True):
-        pictures |= {f"{row}-{col}.png": picture for col, picture in zip(col_seeds, line, strict=True)}
+    pictures = {f"{name}-{name}.png": picture for name, picture in heads.items()}
+    for row, line in zip(rows, cells, strict=True):
+        pictures |= {f"{row}-{col}.png": picture for col, picture in zip(cols, line, strict=True)}
     paths = [save_png(picture, target / name) for name, picture in pictures.items()]
     return [*paths, save_png(sheet, target / "grid.png")]
 

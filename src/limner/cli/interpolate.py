@@ -13,7 +13,8 @@ from limner.cli.options import Checkpoint, ClassLabel, Cutoff, Device, Noise, Qu
 def interpolate(
     checkpoint: Checkpoint,
     *,
-    seeds: str,
+    seeds: str | None = None,
+    codes: str | None = None,
     out: Annotated[str, Parameter(name=["--out", "--output"])] = "walk.mp4",
     space: Literal["w", "z"] = "w",
     mode: Annotated[Literal["lerp", "slerp", "cubic"] | None, Parameter(name=["--mode", "--interpolation"])] = None,
@@ -26,19 +27,23 @@ def interpolate(
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Make an animation that walks through the pictures of seeds and back to the first: an endless loop.
+    """Make an animation that walks through the pictures of seeds or codes and back to the first: an endless loop.
+
+    With --out ending in .png it makes a labelled sheet of the ways from each picture to the next.
 
     For example:
 
         limner interpolate runs/faces --seeds 1,2,3 --out walk.mp4
         limner interpolate runs/faces --seeds 0-5 --space z --mode slerp --frames 30 --fps 15 --out walk.gif
+        limner interpolate runs/faces --codes inverted --out between.png
 
     Args:
         seeds: two or more, such as 1,2,3
-        out: file ending in .mp4 (needs the extra 'video'), .gif, .webp or .apng
+        codes: instead of seeds: folder of limner invert, or file of latents
+        out: file ending in .mp4 (needs the extra 'video'), .gif, .webp or .apng, or .png for a sheet
         space: walk through w (the network's own space) or z
         mode: straight lines, turning, or a smooth curve; cubic in w and slerp in z when left out
-        frames: frames from one seed to the next
+        frames: frames from one picture to the next
         fps: frames a second
     """
     from limner import api
@@ -49,6 +54,7 @@ def interpolate(
             checkpoint,
             out,
             seeds=seeds,
+            codes=codes,
             space=space,
             mode=mode,
             frames=frames,

@@ -33,10 +33,11 @@ def mix(
 
         limner mix runs/faces --rows 1,2 --cols 3-6 --layers coarse
         limner mix runs/faces --rows 85,100 --cols 55,821 --layers 0-6 --out mixed/
+        limner mix runs/faces --rows inverted --cols 3-6 --layers fine
 
     Args:
-        rows: seeds of the pictures down the left side
-        cols: seeds of the pictures along the top
+        rows: pictures down the left side: seeds, a folder of limner invert, or a file of latents
+        cols: pictures along the top, likewise
         layers: coarse, middle, fine, or numbers and ranges such as 0-3
         out: a .png for the sheet, or a folder that also gets every picture as row-column.png
     """
