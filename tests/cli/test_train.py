@@ -13,7 +13,9 @@ import yaml
 
 from cli.conftest import Answer, Command
 from conftest import SMALL, tiny_config
+from inversion.runs import write_encoder
 from limner.api import Outcome
+from limner.checkpoints.io import load_config
 from limner.cli.train import NVIDIA_CONFIGS, closing_lines
 from limner.config import flatten, with_changes
 from limner.training.callbacks import log
@@ -220,6 +222,12 @@ def test_the_end_of_a_run_says_how_far_it_is_and_what_to_look_at() -> None:
     assert closing_lines(Outcome(kimg=10, results={}), 3, config, "r")[0].startswith("10 kimg done")
     classes = closing_lines(Outcome(kimg=1, results={}), 0, tiny_config("classes", c_dim=3), "r")
     assert classes[-1].endswith(" limner generate r --seeds 0-35 --grid --class 0")
+
+
+def test_the_end_of_an_encoders_run_says_how_to_invert_with_it(tiny_run: Path, tmp_path: Path) -> None:
+    config = load_config(write_encoder(tmp_path / "encoder", tiny_run))
+    lines = closing_lines(Outcome(kimg=10, results={}), 3, config, "runs/encoder")
+    assert lines[-1].endswith(" limner invert runs/encoder PICTURES --method in-domain")
 
 
 def test_ctrl_c_saves_and_the_same_command_goes_on(

@@ -217,8 +217,9 @@ def closing_lines(outcome: Outcome, before: float, config: RunConfig, out: str) 
     use = f"limner generate {shlex.quote(out)} --seeds 0-35 --grid" + (" --class 0" if config.data.cond else "")
     if config.classifier is not None:
         use = f"limner evaluate RUN --metrics ls --num 2000 --classifier {shlex.quote(out)}"
-    rows = [*outcome.results.items(), *([("use it", use)] if config.encoder is None else [])]
-    return [state, *(f"  {name:<18}{value}" for name, value in rows)]
+    if config.encoder is not None:
+        use = f"limner invert {shlex.quote(out)} PICTURES --method in-domain"
+    return [state, *(f"  {name:<18}{value}" for name, value in [*outcome.results.items(), ("use it", use)])]
 
 
 def _places(options: TrainOptions, quiet: bool) -> tuple[str | None, str | None]:
