@@ -31,8 +31,8 @@ STATE_DICTS = {
     },
     ("genforce", "stylegan", ("generator_smooth",)): {"synthesis.layer0.const": T, "mapping.dense0.weight": T},
     ("genforce", "progan", ("generator_smooth",)): {"layer0.weight": T, "output0.weight": T},
-    ("idinvert", "idinvert", ("generator",)): {"mapping.dense0.fc.weight": T, "synthesis.layer0.const": T},
-    ("idinvert", "idinvert", ("encoder",)): {"block0.conv.weight": T, "block7.fc.weight": T},
+    ("idinvert", "stylegan", ("generator",)): {"mapping.dense0.fc.weight": T, "synthesis.layer0.const": T},
+    ("idinvert", "idinvert", ("encoder",)): {"block0.conv.weight": T, "block1.conv1.weight": T},
 }
 
 
@@ -48,7 +48,7 @@ def test_files_of_torch_are_told_by_the_names_of_their_tensors(tmp_path: Path, e
         ("stylegan2", 3, "synthesis/4x4/Conv/mod_weight"),
         ("stylegan", 3, "synthesis/4x4/Const/StyleMod/weight"),
         ("progan", 3, "4x4/Dense/weight"),
-        ("idinvert", 4, "synthesis/4x4/Const/StyleMod/weight"),
+        ("stylegan", 4, "synthesis/4x4/Const/StyleMod/weight"),
     ],
 )
 def test_files_of_tensorflow_are_told_by_their_variables(tmp_path: Path, room: str, count: int, name: str) -> None:

@@ -271,3 +271,74 @@ def genforce_discriminator(t: Tensors, top: int = 16) -> Tensors:
             value = value.permute(3, 2, 0, 1) if value.ndim == 4 else value.t() if value.ndim == 2 else value
             renamed[f"{names[layer]}.{leaf}"] = value.contiguous()
     return renamed
+
+
+# IDInvert, in torch: a w for every layer, a tanh at the end
+
+
+def idinvert_generator(seed: int, *, top: int = 16) -> Tensors:
+    rng = torch.Generator().manual_seed(seed)
+    num_ws = 2 * len(sides(top))
+    t = {"truncation.w_avg": draw(rng, num_ws * W), "truncation.truncation": torch.ones(1, num_ws, 1)}
+    t["synthesis.lod"] = torch.zeros(())
+    features = Z
+    for i, width in enumerate((W, W, num_ws * W)):
+        t |= {f"mapping.dense{i}.fc.weight": draw(rng, width, features) * 100}
+        t |= {f"mapping.dense{i}.wscale.bias": draw(rng, width) * 30}
+        features = width
+    before = channels(4, top)
+    for level, side in enumerate(sides(top)):
+        out = channels(side, top)
+        for number in (2 * level, 2 * level + 1):
+            layer = f"synthesis.layer{number}"
+            if number == 0:
+                t[f"{layer}.const"] = draw(rng, 1, out, 4, 4)
+            elif number % 2 == 0 and automatic(side):
+                t[f"{layer}.weight"] = draw(rng, 3, 3, before, out)
+            else:
+                t[f"{layer}.conv.weight"] = draw(rng, out, before, 3, 3)
+            if number % 2 == 0 and number:
+                t[f"{layer}.blur.kernel"] = torch.tensor([1.0, 2, 1]).outer(torch.tensor([1.0, 2, 1]))[None, None] / 16
+            t |= {f"{layer}.epilogue.bias": draw(rng, out), f"{layer}.epilogue.apply_noise.weight": draw(rng, out)}
+            t[f"{layer}.epilogue.apply_noise.noise"] = draw(rng, 1, 1, side, side)
+            t[f"{layer}.epilogue.style_mod.dense.fc.weight"] = draw(rng, 2 * out, W)
+            t[f"{layer}.epilogue.style_mod.dense.wscale.bias"] = draw(rng, 2 * out)
+            before = out
+        t |= {f"synthesis.output{level}.conv.weight": draw(rng, 3, out, 1, 1)}
+        t |= {f"synthesis.output{level}.bias": draw(rng, 3)}
+    return t
+
+
+def idinvert_as_tensorflow(t: Tensors, *, top: int = 16) -> Tensors:
+    """The same network under the names of the program it was ported from."""
+    named = {"dlatent_avg": t["truncation.w_avg"], "synthesis/lod": t["synthesis.lod"]}
+    for i in range(3):
+        named[f"mapping/Dense{i}/weight"] = t[f"mapping.dense{i}.fc.weight"].T
+        named[f"mapping/Dense{i}/bias"] = t[f"mapping.dense{i}.wscale.bias"]
+    for level, side in enumerate(sides(top)):
+        for number, leaf in enumerate(("Conv0_up", "Conv1") if level else ("Const", "Conv"), 2 * level):
+            name, layer = f"synthesis/{side}x{side}/{leaf}", f"synthesis.layer{number}"
+            if number == 0:
+                named[f"{name}/const"] = t[f"{layer}.const"]
+            elif f"{layer}.weight" in t:
+                named[f"{name}/weight"] = t[f"{layer}.weight"]
+            else:
+                named[f"{name}/weight"] = t[f"{layer}.conv.weight"].permute(2, 3, 1, 0)
+            named[f"{name}/bias"] = t[f"{layer}.epilogue.bias"]
+            named[f"{name}/Noise/weight"] = t[f"{layer}.epilogue.apply_noise.weight"]
+            named[f"synthesis/noise{number}"] = t[f"{layer}.epilogue.apply_noise.noise"]
+            named[f"{name}/StyleMod/weight"] = t[f"{layer}.epilogue.style_mod.dense.fc.weight"].T
+            named[f"{name}/StyleMod/bias"] = t[f"{layer}.epilogue.style_mod.dense.wscale.bias"]
+        rgb = f"synthesis/ToRGB_lod{len(sides(top)) - 1 - level}"
+        named[f"{rgb}/weight"] = t[f"synthesis.output{level}.conv.weight"].permute(2, 3, 1, 0)
+        named[f"{rgb}/bias"] = t[f"synthesis.output{level}.bias"]
+    return named
+
+
+def idinvert_pictures(t: Tensors, z: Tensor, psi: float, cutoff: int, *, top: int = 16) -> Tensor:
+    """Pictures of a network under TensorFlow's names."""
+    num_ws = 2 * len(sides(top))
+    ws = tensorflow_mapping(t, z, None).reshape(len(z), num_ws, W)
+    average = t["dlatent_avg"].reshape(num_ws, W)
+    shown = average + psi * (ws - average)
+    return torch.tanh(tensorflow_synthesis(t, torch.cat([shown[:, :cutoff], ws[:, cutoff:]], 1), top=top))

@@ -15,6 +15,7 @@ from limner.api.conversion import convert as convert_to_snapshot
 from limner.checkpoints.io import load_generator
 from limner.checkpoints.official import Conversion, convert, identify
 from limner.errors import CheckpointError
+from limner.inversion import optimise
 from ops import plain_tensorflow as tf
 from papers.stylegan import published_maps as maps
 from papers.stylegan import published_maps_rosinality as rosinality
@@ -331,3 +332,57 @@ def test_a_discriminator_of_rosinality_with_no_place_here_is_left_out(
     converted = convert(write_rosinality(tmp_path / "x.model", D))
     assert set(converted.networks) == {"generator_ema", "generator"}
     assert any(reason in note and note.endswith("left out") for note in converted.notes)
+
+
+# IDInvert
+
+
+@pytest.mark.parametrize("top", [16, 128])
+def test_idinverts_generator_has_a_w_for_every_layer_and_ends_in_a_tanh(tmp_path: Path, top: int) -> None:
+    t = maps.idinvert_generator(4, top=top)
+    path = write_torch(tmp_path / "x.pth", t)
+    assert (identify(path).layout, identify(path).room) == ("idinvert", "stylegan")
+    converted = convert(path)
+    config = converted.config.generator
+    assert (config.per_layer_w, config.tanh_output, config.w_dim) == (True, True, maps.W)
+    z = latents()[0][: 4 if top == 16 else 1]
+    expected = maps.idinvert_pictures(double(maps.idinvert_as_tensorflow(t, top=top)), z, PSI, CUTOFF, top=top)
+    made = images_of(converted, "generator_ema", z)
+    torch.testing.assert_close(made, expected)
+    assert made.abs().max() < 1
+    ws = converted.networks["generator_ema"].mapping(z)
+    assert (ws[:, 0] - ws[:, 1]).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("is_flat", [True, False])
+def test_idinverts_pickle_of_four_networks_loses_its_encoder_alone(tmp_path: Path, is_flat: bool) -> None:
+    held = {}
+    for name, seed in (("G", 1), ("Gs", 2)):
+        held[name] = maps.idinvert_as_tensorflow(maps.idinvert_generator(seed))
+        held[name]["dlatent_avg"] = held[name]["dlatent_avg"].reshape(-1 if is_flat else (6, maps.W))
+    networks = {
+        "E": {"Stem/weight": np.zeros((3, 3, 3, 4), np.float32)},
+        "G": {key: value.numpy() for key, value in held["G"].items()},
+        "D": {key: value.numpy() for key, value in maps.tensorflow_discriminator(3).items()},
+        "Gs": {key: value.numpy() for key, value in held["Gs"].items()},
+    }
+    converted = convert(write_tensorflow(tmp_path / "x.pkl", networks, version=3, **maps.fmaps(16)))
+    assert converted.notes == (
+        "the encoder E was left out: the names of its variables are not published; train one for it",
+    )
+    z, _ = latents()
+    expected = maps.idinvert_pictures(double(held["Gs"]), z, PSI, CUTOFF)
+    torch.testing.assert_close(images_of(converted, "generator_ema", z), expected)
+    expected = maps.tensorflow_logits(double(maps.tensorflow_discriminator(3)), pictures())
+    torch.testing.assert_close(converted.networks["discriminator"].double()(pictures()), expected)
+
+
+def test_a_converted_generator_of_idinvert_is_loaded_and_inverted_like_any(tmp_path: Path) -> None:
+    path = write_torch(tmp_path / "x.pth", maps.idinvert_generator(4))
+    G = load_generator(path)
+    assert G.w_avg.shape == (6, maps.W)
+    images = G.sample([1, 2], truncation_psi=0.5)
+    assert images[0].size == (16, 16)
+    wanted = G.synthesis(G.seed_to_ws(3))
+    found = optimise.Method(optimise.Config(steps=3)).invert(G, wanted)
+    assert found.losses["loss"] < (G.synthesis(G.w_avg[None]) - wanted).square().mean()

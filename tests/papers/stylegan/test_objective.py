@@ -17,7 +17,7 @@ from limner.errors import ConfigError
 from limner.losses.adversarial import LOSSES
 from limner.ops.growing import downsample_box, upsample_nearest
 from limner.papers.base import Batch, ObjectiveContext
-from limner.papers.stylegan import Discriminator, Generator, Objective, ObjectiveConfig
+from limner.papers.stylegan import Discriminator, Generator, GeneratorConfig, Objective, ObjectiveConfig
 from papers.stylegan2.conftest import SeededDraws
 
 PIXELS = (1, 2, 3)
@@ -46,6 +46,7 @@ class LinearGenerator(nn.Module):
 
     z_dim, num_ws = 4, 6
     noise_shapes = ((2, 3),) * 6
+    config = GeneratorConfig()
 
     def __init__(self) -> None:
         super().__init__()

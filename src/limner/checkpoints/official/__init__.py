@@ -16,7 +16,15 @@ from typing import Any
 from torch import nn
 
 from limner import registry
-from limner.checkpoints.io import find_snapshot, load_config, network_names, read_networks
+from limner.checkpoints.io import (
+    ENCODER,
+    find_snapshot,
+    finished_generator,
+    load_config,
+    load_generator,
+    network_names,
+    read_networks,
+)
 from limner.checkpoints.official.foreign import ForeignFile
 from limner.checkpoints.official.layouts import recognise
 from limner.checkpoints.official.reader import read
@@ -64,7 +72,7 @@ class Conversion:
     """What the file is."""
     config: RunConfig
     networks: Mapping[str, nn.Module]
-    """`generator_ema`, and `generator` and `discriminator` where the file has them; in evaluation mode."""
+    """`generator_ema`, and `generator`, `discriminator`, `encoder` where the file has them; in evaluation mode."""
     notes: tuple[str, ...]
     """Sentences on what was left out or filled in."""
     record: Mapping[str, Any]
@@ -80,13 +88,25 @@ def identify(path: str | Path) -> Kind:
     return _kind(_open(path))
 
 
-def convert(path: str | Path) -> Conversion:
+def convert(path: str | Path, generator: str | Path | None = None) -> Conversion:
     """Convert a file of another program.
 
+    Args:
+        path: the file.
+        generator: for a file that holds an encoder alone: checkpoint of the generator it serves; see `find_snapshot`.
+
     Raises:
-        CheckpointError: see `identify`; or its networks are not what the room of their paper can build.
+        CheckpointError: see `identify`; or its networks are not what the room of their paper can build, or a generator
+            is missing or named for nothing.
     """
     file = _open(path)
+    if ENCODER in file.networks and file.room == "idinvert":
+        return _encoder(file, generator)
+    if generator is not None:
+        raise CheckpointError(
+            f"'{file.path}' holds {', '.join(file.networks)}, which need no generator beside them, got '{generator}'; "
+            "leave it out"
+        )
     room = registry.get("papers", file.room) if file.room in registry.names("papers") else None
     converter = getattr(room, "convert_official", None)
     if converter is None:
@@ -99,6 +119,19 @@ def convert(path: str | Path) -> Conversion:
     if lod := getattr(networks["generator_ema"], "lod", 0.0):
         record["lod"] = lod
     return Conversion(kind=_kind(file), config=config, networks=networks, notes=tuple(notes), record=record)
+
+
+def _encoder(file: ForeignFile, generator: str | Path | None) -> Conversion:
+    """Convert an encoder, which lies beside its generator in a snapshot."""
+    if generator is None:
+        raise CheckpointError(
+            f"'{file.path}' holds an encoder alone, which serves one generator, expected that beside it; name its "
+            "checkpoint: limner convert ENCODER DEST --generator GENERATOR"
+        )
+    config, E = registry.get("papers", file.room).convert_encoder(file, finished_generator(generator))
+    networks = {ENCODER: E, "generator_ema": load_generator(generator)}
+    record = {"source": _source(file), "licence": _licence(file), "notes": []}
+    return Conversion(kind=_kind(file), config=config, networks=networks, notes=(), record=record)
 
 
 def export(snapshot: str | Path, path: str | Path, to: str) -> None:

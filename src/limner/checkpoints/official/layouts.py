@@ -32,8 +32,8 @@ STATE_DICT_MARKS = (
     ("genforce", "stylegan2", "generator_smooth", ("synthesis.early_layer.const",)),
     ("genforce", "stylegan", "generator_smooth", ("synthesis.layer0.const", "mapping.dense0.weight")),
     ("genforce", "progan", "generator_smooth", ("layer0.weight", "output0.weight")),
-    ("idinvert", "idinvert", "generator", ("mapping.dense0.fc.weight", "synthesis.layer0.const")),
-    ("idinvert", "idinvert", "encoder", ("block0.conv.weight", "block7.fc.weight")),
+    ("idinvert", "stylegan", "generator", ("mapping.dense0.fc.weight", "synthesis.layer0.const")),
+    ("idinvert", "idinvert", "encoder", ("block0.conv.weight", "block1.conv1.weight")),
 )
 """(layout, room, name of such a network when it is alone in a file, names of tensors that only such a network has)."""
 NETWORK_NAMES = ("g_ema", "g", "d", "g_running", "generator_smooth", "generator", "discriminator")
@@ -95,9 +95,7 @@ def _tensorflow(path: str, value: list[Any] | tuple[Any, ...], quota: Quota) -> 
     order = ("G", "D", "Gs") if len(value) == 3 else ("E", "G", "D", "Gs")
     networks = {name: tensorflow_network(record, quota) for name, record in zip(order, records, strict=True)}
     names = list(networks["Gs"].tensors)
-    if len(value) == 4:
-        room = "idinvert"
-    elif any("mod_weight" in name for name in names):
+    if any("mod_weight" in name for name in names):
         room = "stylegan2"
     elif any("StyleMod" in name for name in names) or "synthesis/4x4/Dense/weight" in names:  # with styles or without
         room = "stylegan"

@@ -29,9 +29,10 @@ class NoiseLayer(Protocol):
 class StyleBasedGenerator(Generator):
     """A mapping network, then a synthesis network that takes one w a layer and noise maps.
 
-    The subclass's constructor sets `mapping_network` (z [N, z_dim] and c to w [N, w_dim]), `synthesis_network` (ws, one
-    map or None for each layer that takes noise, and lod to images at the resolution in use), the attributes of
-    `Generator`, `w_avg_beta` (decay of the average of w) and `use_noise`.
+    The subclass's constructor sets `mapping_network` (z [N, z_dim] and c to w [N, w_dim], or [N, num_ws, w_dim] where
+    each layer has a w of its own, and `w_avg` likewise), `synthesis_network` (ws, one map or None for each layer that
+    takes noise, and lod to images at the resolution in use), the attributes of `Generator`, `w_avg_beta` (decay of the
+    average of w) and `use_noise`.
     """
 
     mapping_network: nn.Module
@@ -54,17 +55,18 @@ class StyleBasedGenerator(Generator):
         """See `base.Generator.mapping`."""
         self.check_z(z, c)
         dtype = self.w_avg.dtype
-        w = self.mapping_network(z.to(dtype), None if c is None else c.to(dtype))  # [N, w_dim]
-        ws = w[:, None].expand(-1, self.num_ws, -1)  # [N, num_ws, w_dim]
+        w = self.mapping_network(z.to(dtype), None if c is None else c.to(dtype))  # [N, w_dim] or [N, num_ws, w_dim]
+        ws = w if w.ndim == 3 else w[:, None].expand(-1, self.num_ws, -1)  # [N, num_ws, w_dim]
         if truncation_psi != 1.0:
             cutoff = self.num_ws if truncation_cutoff is None else truncation_cutoff
-            truncated = self.w_avg + truncation_psi * (ws[:, :cutoff] - self.w_avg)
+            average = self.w_avg.expand(self.num_ws, -1)[:cutoff]  # [cutoff, w_dim]
+            truncated = average + truncation_psi * (ws[:, :cutoff] - average)
             ws = torch.cat([truncated, ws[:, cutoff:]], 1)
         return ws
 
     @torch.no_grad()
     def update_w_avg(self, w_mean: Tensor) -> None:
-        """Move `w_avg` towards the mean [w_dim] of a batch of w."""
+        """Move `w_avg` towards the mean of a batch of w, of its shape: [w_dim], or [num_ws, w_dim]."""
         self.w_avg.lerp_(w_mean.detach(), 1 - self.w_avg_beta)
 
     @property

@@ -4,6 +4,7 @@ The room has an encoder and no generator: it inverts those of other rooms.
 """
 
 from limner.papers.base import Ladder, Paper
+from limner.papers.idinvert.convert import convert_encoder
 from limner.papers.idinvert.encoder import Encoder, EncoderConfig
 from limner.papers.idinvert.objective import Objective, ObjectiveConfig
 from limner.papers.idinvert.presets import PRESETS
@@ -24,4 +25,5 @@ __all__ = [
     "EncoderConfig",
     "Objective",
     "ObjectiveConfig",
+    "convert_encoder",
 ]

@@ -54,6 +54,10 @@ class EncoderConfig:
     """Layers of the generator that take a w."""
     space: CodeSpace = "w+"
     """Code: `w+`, a w for each layer (the paper's); `w`, one for all; `z`."""
+    stem_kernel: int = 5
+    """Side of the first convolution (official encoder of September 2020: 5; of April 2020: 3), odd."""
+    norm_first: bool = False
+    """Normalise before the activation, also in the shortcut (official encoder of April 2020), rather than after it."""
     channels: int = 64
     """Channels at full resolution; doubled at every halving."""
     channel_max: int = 512
@@ -72,6 +76,10 @@ class EncoderConfig:
 
     def __post_init__(self) -> None:
         sizes = ("img_resolution", "z_dim", "w_dim", "num_ws", "channels", "channel_max", "head_channels", "group_size")
+        if self.stem_kernel < 1 or self.stem_kernel % 2 == 0:
+            raise ConfigError(
+                f"encoder.stem_kernel: got {self.stem_kernel}, expected an odd number of pixels such as 5"
+            )
         check_limits(self, "encoder", **dict.fromkeys(sizes, ">= 1"), img_channels=">= 1, <= 4")
 
     def num_channels(self, halvings: int) -> int:
@@ -88,15 +96,18 @@ def norm_layer(config: EncoderConfig, channels: int) -> nn.Module:
 
 
 class EncoderLayer(nn.Module):
-    """Convolution, leaky ReLU, normalisation."""
+    """Convolution, leaky ReLU, normalisation; or convolution, normalisation, leaky ReLU."""
 
     def __init__(self, config: EncoderConfig, in_channels: int, out_channels: int, kernel: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
         self.norm = norm_layer(config, out_channels)
+        self.norm_first = config.norm_first
 
     def forward(self, x: Tensor) -> Tensor:
         """x [N, I, H, W] to [N, O, H, W]."""
+        if self.norm_first:
+            return F.leaky_relu(self.norm(self.conv(x)), SLOPE)
         return self.norm(F.leaky_relu(self.conv(x), SLOPE))
 
 
@@ -112,6 +123,8 @@ class EncoderBlock(nn.Module):
         if in_channels != out_channels:
             self.skip.append(nn.Conv2d(in_channels, out_channels, 1, bias=False))
             self.skip.append(norm_layer(config, out_channels))
+            if config.norm_first:
+                self.skip.append(nn.LeakyReLU(SLOPE))
 
     def forward(self, x: Tensor) -> Tensor:
         """x [N, I, H, W] to [N, O, H / 2, W / 2]."""
@@ -128,7 +141,7 @@ class Encoder(base.Encoder):
         self.z_dim, self.w_dim, self.num_ws = config.z_dim, config.w_dim, config.num_ws
         self.img_resolution, self.img_channels = config.img_resolution, config.img_channels
         base_h, base_w, num_doublings = base_grid(config.img_resolution)
-        self.stem = EncoderLayer(config, config.img_channels, config.num_channels(0), 5)
+        self.stem = EncoderLayer(config, config.img_channels, config.num_channels(0), config.stem_kernel)
         self.blocks = nn.Sequential()
         for halvings in range(1, num_doublings + 1):
             widths = config.num_channels(halvings - 1), config.num_channels(halvings)

@@ -1,4 +1,4 @@
-"""Networks of other programs as networks of this room: StyleGAN of NVIDIA, rosinality and genforce.
+"""Networks of other programs as networks of this room: StyleGAN of NVIDIA, rosinality, genforce and IDInvert.
 
 Every tensor of a file is used, or known to be of no use here: blurs, which must be [1, 2, 1] like ours, settings of
 truncation, the level of detail, and blocks of rosinality's networks that training never reached.
@@ -13,6 +13,7 @@ Deviations:
 - rosinality's discriminator widens in the first convolution of a block, NVIDIA's in the second: it is left out where
   widths differ.
 - A network trained without growing has toRGB or fromRGB for full resolution alone; the others are zero here.
+- The encoder in IDInvert's TensorFlow pickles is left out: the names of its variables are not published.
 """
 
 from __future__ import annotations
@@ -50,8 +51,11 @@ NAMES = {
     "nvidia-tensorflow": {"generator_ema": "Gs", "generator": "G", "discriminator": "D"},
     "rosinality": {"generator_ema": "g_running", "generator": "generator", "discriminator": "discriminator"},
     "genforce": {"generator_ema": "generator_smooth", "generator": "generator", "discriminator": "discriminator"},
+    "idinvert": {"generator_ema": "generator", "generator": "", "discriminator": ""},
 }
 """Layout -> our name of a network -> theirs."""
+ENCODER = "E"
+"""Name of the encoder in IDInvert's TensorFlow pickles, whose generator ends in a tanh as in its port to torch."""
 LODS = ("lod", "synthesis.lod", "synthesis/lod")
 """Names of the level of detail."""
 TRUNCATION = "truncation.truncation"
@@ -71,7 +75,7 @@ def convert_official(file: ForeignFile) -> tuple[RunConfig, dict[str, nn.Module]
     """Build this room's networks from a file of another program.
 
     Args:
-        file: of one of the three layouts.
+        file: of one of the layouts in `NAMES`.
 
     Returns:
         the configuration, networks by our names (`generator_ema` always, the others where the file has them), and
@@ -105,6 +109,8 @@ def _convert(file: ForeignFile) -> tuple[RunConfig, dict[str, nn.Module], list[s
         D = _discriminator(file, file.networks[names["discriminator"]], G.config, notes)
     if D is not None:
         networks["discriminator"] = D
+    if ENCODER in file.networks:
+        notes.append("the encoder E was left out: the names of its variables are not published; train one for it")
     config = _run_config(G.config, D.config if D else inference.default_discriminator(G.config))
     return config, networks, list(dict.fromkeys(notes))
 
@@ -112,11 +118,14 @@ def _convert(file: ForeignFile) -> tuple[RunConfig, dict[str, nn.Module], list[s
 def _generator(file: ForeignFile, network: ForeignNetwork, notes: list[str]) -> Generator:
     foreign, path = network.tensors, file.path
     doublings = _generator_doublings(file, foreign, notes)
-    pairs = _generator_pairs(file.layout, network, doublings)
+    is_idinvert = file.layout == "idinvert" or ENCODER in file.networks
+    pairs = _generator_pairs(file.layout, network, doublings, 2 * (doublings + 1) if is_idinvert else None)
     left_out = range(doublings + 1, len(foreign)) if file.layout == "rosinality" else range(0)
     tensors = Renamed(foreign, pairs, path, partial(_is_useless, path, left_out))
     blur = _is_blurred(file.layout, network)
-    config = inference.generator_config(tensors, network.settings, doublings=doublings, blur=blur, path=path)
+    config = inference.generator_config(
+        tensors, network.settings, doublings=doublings, blur=blur, path=path, tanh=is_idinvert
+    )
     check_size(lambda: Generator(config), foreign, path)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # for the noise maps of a file that has none
@@ -136,6 +145,7 @@ def _generator_doublings(file: ForeignFile, foreign: Mapping[str, Tensor], notes
     names = {
         "nvidia-tensorflow": lambda level: "synthesis/{0}x{0}/Conv1/weight".format(4 * 2**level),
         "genforce": lambda level: f"synthesis.layer{2 * level}.weight",
+        "idinvert": lambda level: f"synthesis.layer{2 * level}.epilogue.bias",
         "rosinality": lambda level: f"generator.to_rgb.{level}.conv.weight_orig",
     }
     made = reached = count_doublings(names[file.layout], foreign, file.path)
@@ -152,14 +162,19 @@ def _generator_doublings(file: ForeignFile, foreign: Mapping[str, Tensor], notes
     return reached
 
 
-def _generator_pairs(layout: str, network: ForeignNetwork, doublings: int) -> Iterable[Pair]:
+def _generator_pairs(layout: str, network: ForeignNetwork, doublings: int, num_averages: int | None) -> Iterable[Pair]:
+    """Return the pairs of a layout; `num_averages` is that of `layouts.tensorflow_generator`."""
     foreign, is_merged = network.tensors, partial(inference.is_merged, network.settings)
     if layout == "rosinality":
         depth = count(lambda index: f"style.{2 * index + 1}.linear.weight_orig", foreign)
         return layouts.rosinality_generator(doublings, depth, GeneratorConfig.mapping_lr_multiplier)
+    if layout == "idinvert":
+        depth = count("mapping.dense{}.fc.weight".format, foreign)
+        return layouts.idinvert_generator(doublings, depth, 2 * (doublings + 1))
     if layout == "genforce":
         return layouts.genforce_generator(doublings, count("mapping.dense{}.weight".format, foreign), is_merged)
-    return layouts.tensorflow_generator(doublings, count("mapping/Dense{}/weight".format, foreign), is_merged)
+    depth = count("mapping/Dense{}/weight".format, foreign)
+    return layouts.tensorflow_generator(doublings, depth, is_merged, num_averages)
 
 
 def _filled(G: Generator, tensors: Mapping[str, Tensor], layout: str, notes: list[str]) -> dict[str, Tensor]:

@@ -49,6 +49,8 @@ class GeneratorConfig:
     """Depth of the mapping network (StyleGAN paper, Table 4); 0: w is the normalised z."""
     mapping_lr_multiplier: float = 0.01
     """Relative learning rate of the mapping network (StyleGAN paper, Appendix C)."""
+    per_layer_w: bool = False
+    """Whether the mapping network makes a w for each layer rather than one for all (IDInvert's generator)."""
     use_styles: bool = True
     """Scale and shift every layer by its style (StyleGAN paper, Table 1, row C)."""
     const_input: bool = True
@@ -63,6 +65,8 @@ class GeneratorConfig:
     """Filter after upsampling (StyleGAN paper, Appendix C: bilinear)."""
     fused_scale: bool = True
     """Merge doubling and convolution into one kernel; the pictures are the same up to rounding."""
+    tanh_output: bool = False
+    """Whether pictures go through a tanh (IDInvert's generator)."""
     channel_base: int = 16384
     """Channels at a resolution are channel_base / resolution, at most channel_max."""
     channel_max: int = 512
@@ -80,6 +84,16 @@ class GeneratorConfig:
                 "generator.use_styles: got false with const_input true, expected true: nothing would read w; set "
                 "generator.const_input=false for a network without styles"
             )
+        if self.per_layer_w and not (self.use_styles and self.mapping_layers):
+            raise ConfigError(
+                "generator.per_layer_w: got true without styles or without mapping layers, expected both; set it to "
+                "false, as nothing reads or makes a w for each layer"
+            )
+
+    @property
+    def num_ws(self) -> int:
+        """Layers that take a w: two for every resolution; one without styles."""
+        return 2 * (base_grid(self.img_resolution)[2] + 1) if self.use_styles else 1
 
 
 def num_channels(config_base: int, config_max: int, level: int) -> int:
@@ -199,8 +213,7 @@ class SynthesisNetwork(nn.Module):
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         base_h, base_w, self.num_doublings = base_grid(config.img_resolution)
-        self.use_styles = config.use_styles
-        self.num_ws = 2 * (self.num_doublings + 1) if config.use_styles else 1
+        self.use_styles, self.tanh_output = config.use_styles, config.tanh_output
         self.blocks = [f"b{4 * 2**level}" for level in range(self.num_doublings + 1)]
         for level, name in enumerate(self.blocks):
             self.add_module(name, SynthesisBlock(config, level, (base_h * 2**level, base_w * 2**level)))
@@ -238,9 +251,9 @@ class SynthesisNetwork(nn.Module):
             x = block(x, styles[first : first + 2], noises[first : first + 2])
         assert x is not None
         image = block.torgb(x)
-        if lod % 1 == 0:
-            return image
-        return fade(image, self.block(self.blocks[count // 2 - 2]).torgb(coarser), lod)
+        if lod % 1:
+            image = fade(image, self.block(self.blocks[count // 2 - 2]).torgb(coarser), lod)
+        return torch.tanh(image) if self.tanh_output else image
 
 
 class Generator(base.StyleBasedGenerator):
@@ -254,16 +267,17 @@ class Generator(base.StyleBasedGenerator):
         self.z_dim, self.w_dim, self.c_dim = config.z_dim, config.w_dim, config.c_dim
         self.img_resolution, self.img_channels = config.img_resolution, config.img_channels
         self.w_avg_beta, self.use_noise = config.w_avg_beta, config.use_noise
+        self.num_ws = config.num_ws
         self.mapping_network = MappingNetwork(
             z_dim=config.z_dim,
             c_dim=config.c_dim,
             w_dim=config.w_dim,
             num_layers=config.mapping_layers,
             lr_multiplier=config.mapping_lr_multiplier,
+            num_ws=self.num_ws if config.per_layer_w else None,
         )
         self.synthesis_network = SynthesisNetwork(config)
-        self.num_ws = self.synthesis_network.num_ws
-        self.register_buffer("w_avg", torch.zeros(config.w_dim))
+        self.register_buffer("w_avg", torch.zeros((self.num_ws, config.w_dim) if config.per_layer_w else config.w_dim))
 
     def noise_layers(self, lod: float) -> Sequence[Epilogue]:
         """See `base.StyleBasedGenerator.noise_layers`."""

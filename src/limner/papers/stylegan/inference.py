@@ -37,7 +37,7 @@ def is_merged(settings: Mapping[str, Any], side: int) -> bool:
 
 
 def generator_config(
-    tensors: Renamed, settings: Mapping[str, Any], *, doublings: int, blur: bool, path: str
+    tensors: Renamed, settings: Mapping[str, Any], *, doublings: int, blur: bool, path: str, tanh: bool = False
 ) -> GeneratorConfig:
     """Return the configuration of a generator.
 
@@ -47,6 +47,7 @@ def generator_config(
         doublings: blocks besides the base grid's.
         blur: whether it filters after doubling.
         path: of the file, for messages.
+        tanh: whether pictures go through a tanh.
 
     Raises:
         CheckpointError: a tensor that decides is missing or of no such shape, widths follow no rule, or a setting has a
@@ -73,12 +74,14 @@ def generator_config(
         c_dim=c_dim,
         mapping_layers=depth,
         mapping_lr_multiplier=number(settings, "mapping_lrmul", 0.01),
+        per_layer_w=depth > 0 and tensors.sizes(f"mapping_network.fc{depth - 1}.weight", 2)[0] != w_dim,
         use_styles=has_styles,
         const_input=has_const,
         use_noise=f"{blocks[0]}.conv1.noise_strength" in tensors,
         pixel_norm=bool(settings.get("use_pixel_norm", False)),
         instance_norm=bool(settings.get("use_instance_norm", True)),
         blur=blur,
+        tanh_output=tanh,
         channel_base=channel_base,
         channel_max=channel_max,
         w_avg_beta=number(settings, "dlatent_avg_beta", 0.995),

@@ -5,6 +5,7 @@
 | `nvidia-tensorflow` | stylegan, stylegan2 (configuration A) |
 | `rosinality` | rosinality/style-based-gan-pytorch |
 | `genforce` | genforce/genforce |
+| `idinvert` | genforce/idinvert_pytorch |
 
 Sources: tensor names and shapes of the published files; where each program puts its gains. NVIDIA and genforce store
 the kernel of a doubling convolution the other way round where it is merged with the doubling (`is_merged`). rosinality
@@ -41,19 +42,22 @@ IsMerged = Callable[[int], bool]
 """Whether the doubling to pictures of this side is merged with its convolution."""
 
 
-def tensorflow_generator(doublings: int, depth: int, is_merged: IsMerged) -> Iterator[Pair]:
+def tensorflow_generator(
+    doublings: int, depth: int, is_merged: IsMerged, num_averages: int | None = None
+) -> Iterator[Pair]:
     """Yield every tensor a generator may have.
 
     Args:
         doublings: blocks besides the base grid's.
         depth: layers of the mapping network.
         is_merged: see above.
+        num_averages: layers that have an average w of their own; None: there is one.
     """
     yield "mapping_network.label_matrix", "mapping/LabelConcat/weight", COPY
     for index in range(depth):
         yield f"mapping_network.fc{index}.weight", f"mapping/Dense{index}/weight", TRANSPOSED
         yield f"mapping_network.fc{index}.bias", f"mapping/Dense{index}/bias", COPY
-    yield "w_avg", "dlatent_avg", COPY
+    yield "w_avg", "dlatent_avg", COPY if num_averages is None else in_rows(num_averages)
     yield "synthesis_network.b4.input.const", "synthesis/4x4/Const/const", ONE_AXIS
     yield "synthesis_network.b4.input.dense.weight", "synthesis/4x4/Dense/weight", TRANSPOSED
     for level in range(doublings + 1):
@@ -113,6 +117,35 @@ def genforce_generator(doublings: int, depth: int, is_merged: IsMerged) -> Itera
             yield f"{layer}.affine.bias", f"{place}.style.bias", COPY
         for leaf in ("weight", "bias"):
             yield f"synthesis_network.b{side}.torgb.{leaf}", f"synthesis.output{level}.{leaf}", COPY
+
+
+def idinvert_generator(doublings: int, depth: int, num_ws: int) -> Iterator[Pair]:
+    """Yield every tensor a generator may have, merged kernels stored as NVIDIA's are.
+
+    Args:
+        doublings: blocks besides the base grid's.
+        depth: layers of the mapping network.
+        num_ws: layers that have an average w of their own.
+    """
+    for index in range(depth):
+        yield f"mapping_network.fc{index}.weight", f"mapping.dense{index}.fc.weight", COPY
+        yield f"mapping_network.fc{index}.bias", f"mapping.dense{index}.wscale.bias", COPY
+    yield "w_avg", "truncation.w_avg", in_rows(num_ws)
+    yield "synthesis_network.b4.input.const", "synthesis.layer0.const", ONE_AXIS
+    for level in range(doublings + 1):
+        side = 4 * 2**level
+        for number, ours in enumerate(("conv0" if level else "input", "conv1"), 2 * level):
+            layer, place = f"synthesis_network.b{side}.{ours}", f"synthesis.layer{number}"
+            if ours != "input":
+                yield f"{layer}.weight", f"{place}.conv.weight", CONV
+                yield f"{layer}.weight", f"{place}.weight", TF_TURNED_CONV
+            yield f"{layer}.bias", f"{place}.epilogue.bias", COPY
+            yield f"{layer}.noise_strength", f"{place}.epilogue.apply_noise.weight", COPY
+            yield f"{layer}.noise_const", f"{place}.epilogue.apply_noise.noise", TWO_AXES
+            yield f"{layer}.affine.weight", f"{place}.epilogue.style_mod.dense.fc.weight", COPY
+            yield f"{layer}.affine.bias", f"{place}.epilogue.style_mod.dense.wscale.bias", COPY
+        yield f"synthesis_network.b{side}.torgb.weight", f"synthesis.output{level}.conv.weight", CONV
+        yield f"synthesis_network.b{side}.torgb.bias", f"synthesis.output{level}.bias", COPY
 
 
 def genforce_discriminator(doublings: int) -> Iterator[Pair]:
@@ -190,6 +223,11 @@ def rosinality_discriminator(doublings: int, num_blocks: int) -> Iterator[Pair]:
     yield "b4.fc.bias", f"{last}.bias", COPY
     yield "b4.out.weight", "linear.linear.weight_orig", LINEAR
     yield "b4.out.bias", "linear.linear.bias", COPY
+
+
+def in_rows(count: int) -> Transform:
+    """As `count` rows, in whatever shape it is."""
+    return Transform(lambda t: t.reshape(count, -1), lambda s: s.numel() % count == 0)
 
 
 def scaled(factor: float) -> Transform:

@@ -155,7 +155,8 @@ class Objective(base.Objective):
         count = z.shape[1]
         labels = None if c is None else c.repeat_interleave(count, 0)
         ws = G.mapping(z.flatten(0, 1), labels).unflatten(0, (-1, count))  # [share, K, num_ws, w_dim]
-        G.update_w_avg(self.context.reduce_mean(ws[:, 0, 0].detach().mean(0)))
+        w = ws[:, 0] if G.config.per_layer_w else ws[:, 0, 0]  # [share, num_ws, w_dim] or [share, w_dim]
+        G.update_w_avg(self.context.reduce_mean(w.detach().mean(0)))
         if count == 1:
             return ws[:, 0]
         which = F.pad(self._segments(draws, num_layers), (0, G.num_ws - num_layers))  # [share or 1, num_ws]
