@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from inversion.runs import write_encoder
 from limner.checkpoints.io import write_snapshot
 from limner.config import RunConfig
 from limner.errors import ConfigError
@@ -86,3 +87,27 @@ def test_more_frozen_layers_than_there_are_is_refused() -> None:
     fresh(tiny("samples", 1, optimizer__freeze_d=count))
     with pytest.raises(ConfigError, match=f"freeze_d: got {count + 1}, expected at most {count}"):
         fresh(tiny("samples", 1, optimizer__freeze_d=count + 1))
+
+
+def test_the_average_generator_alone_is_enough_and_d_starts_fresh(tmp_path: Path) -> None:
+    given = fresh(tiny("samples", 1, seed=9))
+    assert given.G_ema is not None
+    write_snapshot(tmp_path / "s", tiny("samples", 1), {"generator_ema": given.G_ema}, {"kimg": 1.0}, half=True)
+    state = fresh(tiny("samples", 1))
+    before = {key: value.clone() for key, value in state.D.state_dict().items()}
+    transfer = take_over(state, tmp_path / "s", "stylegan2", None)
+    for key, value in given.G_ema.state_dict().items():
+        assert torch.equal(state.G.state_dict()[key], value.half().float())
+        assert torch.equal(state.G_ema.state_dict()[key], value.half().float())
+    assert all(torch.equal(value, before[key]) for key, value in state.D.state_dict().items())
+    assert transfer.fresh == ("discriminator: absent there",)
+    assert transfer.notice().endswith("1 start fresh: discriminator: absent there")
+
+
+def test_the_generator_beside_an_encoder_is_taken(tiny_run: Path, tmp_path: Path) -> None:
+    encoder = write_encoder(tmp_path / "encoder", tiny_run)
+    state = fresh(tiny("samples", 1))
+    transfer = take_over(state, encoder, "stylegan2", None)
+    assert transfer.num_copied
+    with pytest.raises(ConfigError, match="holds networks of room 'stylegan2', expected 'progan'"):
+        take_over(state, encoder, "progan", None)

@@ -19,6 +19,7 @@ from limner.errors import ConfigError
 from limner.runtime import atomic_file
 from limner.training.state import TrainingState
 
+AVERAGE = "generator_ema"
 RECORD_NAME = "transfer.json"
 """File of the run's folder that says what was taken over."""
 SHOWN = 3
@@ -34,7 +35,7 @@ class Transfer:
     num_copied: int
     """Tensors of G, its average and D, or of E and D, that were copied."""
     fresh: tuple[str, ...]
-    """Those that were not, each with its shape here and there."""
+    """Those that were not, each with its shape here and there, and networks that the snapshot does not have."""
 
     def notice(self) -> str:
         """Return one line for people."""
@@ -48,9 +49,11 @@ class Transfer:
 def take_over(state: TrainingState, path: Path, room: str, run_dir: Path | None) -> Transfer:
     """Copy the networks of the snapshot at `path` into the state of a fresh run.
 
+    Of a snapshot with the average generator alone, such as a copy in half precision, G starts from that, and D fresh.
+
     Args:
         state: its G, G_ema and D are changed, or its E and D.
-        path: a run folder, a snapshot folder or a .safetensors file in one.
+        path: see `find_snapshot`.
         room: the room of the run.
         run_dir: where to record what was taken over; None: nowhere.
 
@@ -58,7 +61,8 @@ def take_over(state: TrainingState, path: Path, room: str, run_dir: Path | None)
         CheckpointError: no snapshot, or a damaged one.
         ConfigError: it is of another room, or none of its tensors fits.
     """
-    there = load_config(path).room
+    config, held = load_config(path), network_names(find_snapshot(path))
+    there = config.room if state.E is not None else config.generator_room
     if there != room:
         raise ConfigError(
             f"'{path}' holds networks of room '{there}', expected '{room}', the room of this preset; "
@@ -66,12 +70,14 @@ def take_over(state: TrainingState, path: Path, room: str, run_dir: Path | None)
         )
     modules = state.networks()
     if state.E is not None:  # the generator does not move; a snapshot may have been trained without D
-        held = network_names(find_snapshot(path))
         modules = {name: modules[name] for name in ("encoder", "discriminator") if name in modules and name in held}
-    networks = read_networks(path, modules)
-    num_copied, fresh = 0, []
+    sources = {name: AVERAGE if name == "generator" and name not in held else name for name in modules}
+    networks = read_networks(path, {source for source in sources.values() if source in held})
+    num_copied, fresh = 0, [f"{name}: absent there" for name, source in sources.items() if source not in networks]
     for name, module in modules.items():
-        fitting, rest = _fitting(module, networks[name])
+        if sources[name] not in networks:
+            continue
+        fitting, rest = _fitting(module, networks[sources[name]])
         module.load_state_dict({**module.state_dict(), **fitting})
         num_copied += len(fitting)
         fresh += [f"{name}.{line}" for line in rest]
