@@ -109,3 +109,16 @@ def test_info_lists_what_it_knows(classifier_run: Path) -> None:
     assert about["attributes"] == list(NAMES)
     assert list(about["networks"]) == ["classifier"]
     assert about["networks"]["classifier"] > 1000
+
+
+def test_less_weight_of_errors_gives_boundaries_that_codes_vary_more_across(
+    tiny_run: Path, classifier_run: Path, tmp_path: Path
+) -> None:
+    evidence = Evidence(classifier=classifier_run, attributes=("Red",), num_samples=400)
+    deviations = []
+    for error_weight in (1.0, 1e-4):
+        ((_, direction),) = fit_directions(tiny_run, tmp_path, evidence, error_weight=error_weight)
+        deviations.append(direction.deviation)
+    assert deviations[1] > deviations[0]
+    with pytest.raises(ConfigError, match="C 0"):
+        fit_directions(tiny_run, tmp_path, evidence, error_weight=0.0)

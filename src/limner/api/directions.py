@@ -77,6 +77,7 @@ def fit_directions(
     evidence: Evidence,
     *,
     space: Space = "w",
+    error_weight: float = 1.0,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> list[tuple[Path, Direction]]:
@@ -87,6 +88,8 @@ def fit_directions(
         out: folder; made when missing. A classifier that was fitted is written there, too.
         evidence: what is known of attributes.
         space: where to look.
+        error_weight: `C` of the SVM: with few codes, less of it gives boundaries that codes vary more across, so that
+            edits reach further.
         device: see `load`.
         progress: called with pictures (done, in all).
 
@@ -96,6 +99,7 @@ def fit_directions(
         DataError: labelled pictures that cannot be read.
         WeightsError: the feature network's weights are not on this machine.
     """
+    machine = svm.Edit(C=error_weight)
     generator, identity = open_generator(checkpoint, device)
     folder = expand(out)
     scores = gather_scores(generator, identity, evidence, folder, progress)
@@ -105,8 +109,8 @@ def fit_directions(
         )
     found = []
     for index, name in enumerate(scores.names):
-        edit = svm.Edit().fit(scores.codes[space], scores.values[:, index], attribute=name, space=space)
-        found.append(replace(edit.direction_, fingerprint=identity))
+        machine.fit(scores.codes[space], scores.values[:, index], attribute=name, space=space)
+        found.append(replace(machine.direction_, fingerprint=identity))
     return _write(folder, found)
 
 

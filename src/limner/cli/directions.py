@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from limner.cli.console import notice, progress_bar
 from limner.cli.options import Device, Quiet
 from limner.errors import ConfigError, closest
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from limner.api.directions import Direction, Evidence
 
 WAYS = ("fit", "sefa", "pca", "channels", "import")
 
@@ -28,6 +23,7 @@ def directions(
     inverted: str | None = None,
     labels: str | None = None,
     samples: int = 5000,
+    svm_c: float = 1.0,
     count: int = 5,
     layers: str | None = None,
     space: Literal["z", "w", "wplus", "w+"] = "w",
@@ -59,6 +55,7 @@ def directions(
         inverted: folder of limner invert
         labels: label file of the inverted pictures
         samples: pictures sampled for a classifier
+        svm_c: weight of errors in the SVM of fit; less gives directions that edits reach further along
         count: directions of sefa and pca; channels an attribute
         layers: layers that sefa looks at, and that directions of sefa and pca work in
         space: where fit looks; where an imported boundary of InterFaceGAN lives
@@ -88,27 +85,14 @@ def directions(
             num_samples=samples,
             batch=batch,
         )
-        found = _learn(way, checkpoint, out, evidence, count, place, device, quiet)
+        with progress_bar("pictures", quiet) as progress:
+            if way == "fit":
+                found = finding.fit_directions(
+                    checkpoint, out, evidence, space=place, error_weight=svm_c, device=device, progress=progress
+                )
+            else:
+                found = finding.rank_channels(checkpoint, out, evidence, count=count, device=device, progress=progress)
     if not quiet:
         for path, direction in found:
             numbers = ", ".join(f"{key} {value:.3g}" for key, value in direction.numbers.items())
             print(f"{path}: {direction.space}{f', {numbers}' if numbers else ''}")
-
-
-def _learn(
-    way: str,
-    checkpoint: str,
-    out: str,
-    evidence: Evidence,
-    count: int,
-    space: Literal["z", "w", "w+"],
-    device: str,
-    quiet: bool,
-) -> list[tuple[Path, Direction]]:
-    """Run the ways that learn attributes."""
-    from limner.api import directions as finding
-
-    with progress_bar("pictures", quiet) as progress:
-        if way == "fit":
-            return finding.fit_directions(checkpoint, out, evidence, space=space, device=device, progress=progress)
-        return finding.rank_channels(checkpoint, out, evidence, count=count, device=device, progress=progress)
