@@ -16,7 +16,7 @@ SEEDS := 0-35
 .PHONY: help demo test check lint format bench
 
 help:
-	@echo 'make demo     train a small StyleGAN2 on the sample pictures and show what came out (KIMG=.. shortens it)'
+	@echo 'make demo     use the model in the package, then train a small StyleGAN2 and show what came out (KIMG=.. shortens it)'
 	@echo 'make test     run the tests'
 	@echo 'make check    what a change has to pass: format, lint, types, tests'
 	@echo 'make lint     format, lint and types alone'
@@ -33,13 +33,20 @@ $(INSTALLED): pyproject.toml constraints.txt tests/oracles.txt
 	@touch $@
 
 demo: $(INSTALLED)
+	$(BIN)/limner generate avatars --seeds $(SEEDS) --grid --out $(DEMO)-avatars
+	$(BIN)/limner mix avatars --rows 1,2 --cols 3-6 --layers coarse --out $(DEMO)-avatars/mix.png
+	$(BIN)/limner edit avatars 1-5 --direction avatars/directions/Beard --out $(DEMO)-avatars/beard.png
+	@echo
+	@echo 'These are of the model in the package; now one of your own is trained.'
 	$(BIN)/limner train --data samples --preset stylegan2-tiny --resolution 32 --out $(DEMO) $(if $(KIMG),--kimg $(KIMG))
 	$(BIN)/limner generate $(DEMO) --seeds $(SEEDS) --grid --out $(DEMO)/pictures
 	@echo
 	@echo 'Done. Look at'
+	@echo '  $(DEMO)-avatars                        what the model in the package draws, mixed and edited'
 	@echo '  $(DEMO)/pictures/grid.png              new faces, one for each of the seeds $(SEEDS)'
 	@echo '  $(DEMO)/samples/before_after.png       the same seeds before and after training'
 	@echo '  $(DEMO)/report.html                    the whole run on one page: open it in a browser'
+	@ls $(DEMO)-avatars/grid.png $(DEMO)-avatars/mix.png $(DEMO)-avatars/beard.png >/dev/null
 	@ls $(DEMO)/pictures/grid.png $(DEMO)/samples/before_after.png $(DEMO)/report.html >/dev/null
 
 test: $(INSTALLED)
