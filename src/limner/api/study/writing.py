@@ -27,7 +27,7 @@ SHOWN = 8
 """Pictures on a sheet."""
 CELL = 96
 """Least width of a picture on a sheet, pixels."""
-SHEET_BYTES = 400_000
+SHEET_BYTES = 150_000
 RECONSTRUCTION = ("mse", "psnr", "ssim", "perceptual", "fd", "swd", "seconds")
 IN_DOMAIN = ("mahalanobis", "self_consistency", "realness", "spread", "fd_midpoints")
 SEMANTIC = ("precision", "agreement", "changed", "kept", "clean")
