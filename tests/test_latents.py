@@ -227,3 +227,9 @@ def test_a_walk_that_cannot_be_made_is_refused_at_once() -> None:
         walk(keys, 0, "lerp")
     with pytest.raises(ShapeError, match=r"got keys of \[0, 4\]"):
         walk(torch.zeros(0, 4), 2, "lerp")
+
+
+def test_latents_remember_their_generator(tmp_path: Path) -> None:
+    known = latents.Latents("w", torch.zeros(1, 4), "abc").save(tmp_path / "known.safetensors")
+    unknown = latents.Latents("w", torch.zeros(1, 4)).save(tmp_path / "unknown.safetensors")
+    assert [latents.Latents.load(path).fingerprint for path in (known, unknown)] == ["abc", ""]

@@ -79,6 +79,8 @@ class Latents:
     space: Space
     values: Tensor
     """[N, z_dim], [N, w_dim] or [N, num_ws, w_dim] float, as `space` says."""
+    fingerprint: str = ""
+    """Generator they were found with (see `checkpoints.io.fingerprint`); empty: unknown."""
 
     def __post_init__(self) -> None:
         if self.space not in get_args(Space):
@@ -101,6 +103,8 @@ class Latents:
             raise ConfigError(f"latents: got '{path.name}', expected a name ending in .safetensors")
         values = self.values.detach().to("cpu", torch.float32).contiguous().clone()
         metadata = {"limner": __version__, "format": str(FORMAT), "name": "latents", "space": self.space}
+        if self.fingerprint:
+            metadata["fingerprint"] = self.fingerprint
         try:
             with atomic_file(path) as file:
                 file.write(safetensors.torch.save({"values": values}, metadata))
@@ -134,7 +138,7 @@ class Latents:
                 f"'{path}' holds '{about.get('name')}' of format {about.get('format')}, "
                 f"expected latents of format {FORMAT}; this is limner {__version__}"
             )
-        return cls(about["space"], values)
+        return cls(about["space"], values, about.get("fingerprint", ""))
 
     @classmethod
     def _load_npz(cls, path: Path) -> Latents:

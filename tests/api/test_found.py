@@ -46,7 +46,8 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_codes_of_all_pictures_are_one_file(tmp_path: Path) -> None:
-    path = save_codes(tmp_path, [found(), found(name="b", code=2 * WS)])
+    path = save_codes(tmp_path, [found(), found(name="b", code=2 * WS)], "abc")
+    assert Latents.load(path).fingerprint == "abc"
     assert torch.allclose(Latents.load(path).values, torch.stack([WS, 2 * WS]).float())
 
 

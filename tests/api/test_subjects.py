@@ -64,3 +64,28 @@ def test_numbers_are_seeds_unless_something_has_their_name(tmp_path: Path, monke
 def test_what_is_neither_seeds_nor_codes_is_refused(tiny_run: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="codes: got 'nothing', expected a folder of limner invert"):
         draw_codes(tiny_run, tmp_path / "out", codes="nothing", device="cpu")
+
+
+def test_one_of_the_inverted_pictures_is_a_code_too(tiny_run: Path, tmp_path: Path) -> None:
+    request = InvertRequest(settings={"steps": 1}, perceptual="none")
+    folder = invert(tiny_run, [write_pictures(tmp_path / "photos", 2)], tmp_path / "in", request, device="cpu").folder
+    file = folder / "found" / "001.safetensors"
+    (path,) = draw_codes(tiny_run, tmp_path / "out", codes=file, device="cpu")
+    assert path.name == "001.png"
+    assert np.abs(pixels(path) - pixels(folder / "reconstructions" / "001.png")).max() <= 1
+    file.rename(file.with_name("002.safetensors"))
+    for codes, message in ((file.with_name("002.safetensors"), "has lost the code of '001'"), (folder, "has lost")):
+        with pytest.raises(CheckpointError, match=message):
+            draw_codes(tiny_run, tmp_path / "out", codes=codes, device="cpu")
+    (folder / "inversion.json").unlink()
+    with pytest.raises(CheckpointError, match="holds no finished inversion"):
+        draw_codes(tiny_run, tmp_path / "out", codes=folder, device="cpu")
+
+
+def test_a_file_of_codes_of_another_generator_is_refused(tiny_run: Path, tmp_path: Path) -> None:
+    request = InvertRequest(settings={"steps": 1}, perceptual="none")
+    codes = invert(tiny_run, [write_pictures(tmp_path / "photos", 1)], tmp_path / "in", request, device="cpu").codes
+    assert [path.name for path in draw_codes(tiny_run, tmp_path / "out", codes=codes, device="cpu")] == ["codes-0.png"]
+    other = Latents("w+", load(tiny_run, "cpu").seed_to_ws(7), "0123456789abcdef").save(tmp_path / "o.safetensors")
+    with pytest.raises(CheckpointError, match="holds codes of generator 0123456789abcdef, expected"):
+        draw_codes(tiny_run, tmp_path / "out", codes=other, device="cpu")

@@ -108,6 +108,7 @@ def diffuse_pictures(
     c = generator.label_vector(label)
     made = diffuse(method, generator, a.to(device_of), b.to(device_of), place, c=c, on_step=on_step)
     stages = [to_pil(images) for images in (a, b, stitched(a, b, mask), first[0], made.images)]
+    made = replace(made, latents=replace(made.latents, fingerprint=identity))
     paths = _write(folder, [name for name, _ in wanted], [name for name, _ in around], stages, made)
     record_command(folder, command)
     return Diffused(paths=paths, remarks=(*remarks, *more))

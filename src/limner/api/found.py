@@ -93,9 +93,9 @@ def load_found(folder: Path, name: str, job: str | None = None) -> Found | None:
     )
 
 
-def save_codes(folder: Path, found: Sequence[Found]) -> Path:
-    """Write the codes of all pictures as one file of latents."""
-    return Latents(found[0].space, torch.stack([f.code for f in found])).save(folder / CODES_NAME)
+def save_codes(folder: Path, found: Sequence[Found], fingerprint: str) -> Path:
+    """Write the codes of all pictures as one file of latents of the generator with this fingerprint."""
+    return Latents(found[0].space, torch.stack([f.code for f in found]), fingerprint).save(folder / CODES_NAME)
 
 
 def read_record(folder: Path) -> dict[str, Any]:

@@ -298,7 +298,7 @@ class _Job:
     def finish(self) -> dict[str, float]:
         """Write the codes, the record and the page; return the means of the numbers."""
         found = list(self.found.values())
-        save_codes(self.folder, found)
+        save_codes(self.folder, found, self.about["fingerprint"])
         names = list(found[0].record["numbers"])
         means = {name: sum(f.record["numbers"][name] for f in found) / len(found) for name in names}
         pictures = [{"name": f.name, **f.record} for f in found]

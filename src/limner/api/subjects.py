@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from limner.api.found import RECORD_NAME, Found, load_folder, render
+from limner.api.found import FOLDER_NAME, RECORD_NAME, Found, load_folder, render
 from limner.api.generation import Label, Progress, record_command
 from limner.api.inverting import open_generator
 from limner.errors import CheckpointError
@@ -36,7 +36,7 @@ class Subject:
 
 
 def open_codes(codes: str | Path, generator: Generator, identity: str, c: Tensor | None) -> list[Subject]:
-    """Return the pictures that a folder of `invert`, a file of latents, or a list of seeds stands for.
+    """Return the pictures that a folder of `invert`, a file in its `found`, a file of latents, or seeds stand for.
 
     Raises:
         CheckpointError: codes that are damaged, or of another generator.
@@ -44,8 +44,13 @@ def open_codes(codes: str | Path, generator: Generator, identity: str, c: Tensor
     """
     path = expand(codes)
     device = generator.w_avg
-    if (path / RECORD_NAME).is_file():
-        found = load_folder(path, generator, identity)
+    home = path.parent.parent
+    is_one = path.is_file() and path.parent.name == FOLDER_NAME and (home / RECORD_NAME).is_file()
+    if is_one or (path / FOLDER_NAME).is_dir():
+        found = load_folder(home if is_one else path, generator, identity)
+        chosen = [f for f in found if not is_one or f.name == path.stem]
+        if not chosen:
+            raise CheckpointError(f"'{path}' is not in the record of its folder; run limner invert once more")
         return [
             Subject(
                 name=f.name,
@@ -53,10 +58,10 @@ def open_codes(codes: str | Path, generator: Generator, identity: str, c: Tensor
                 z=f.code[None].to(device) if f.space == "z" else None,
                 found=f,
             )
-            for f in found
+            for f in chosen
         ]
     if path.suffix in (".safetensors", ".npz"):
-        return _latents_subjects(path, generator, c)
+        return _latents_subjects(path, generator, identity, c)
     if is_seeds(codes):
         seeds = parse_seeds(str(codes))
         z = seeds_to_z(seeds, generator.z_dim).to(device)
@@ -122,8 +127,13 @@ def draw_codes(
     return paths
 
 
-def _latents_subjects(path: Path, generator: Generator, c: Tensor | None) -> list[Subject]:
+def _latents_subjects(path: Path, generator: Generator, identity: str, c: Tensor | None) -> list[Subject]:
     latents = Latents.load(path)
+    if latents.fingerprint not in ("", identity):
+        raise CheckpointError(
+            f"'{path}' holds codes of generator {latents.fingerprint}, expected {identity}; codes serve the generator "
+            "they were found with"
+        )
     values = latents.values.to(generator.w_avg)
     expected = {"z": (generator.z_dim,), "w": (generator.w_dim,), "w+": (generator.num_ws, generator.w_dim)}
     if tuple(values.shape[1:]) != expected[latents.space]:
