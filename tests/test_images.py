@@ -284,3 +284,10 @@ def test_an_animation_in_a_folder_that_cannot_be_written_is_named(tmp_path: Path
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(LimnerError, match=r"cannot write .*a\.gif'"):
         images.write_animation(moving(2), tmp_path / "file" / "a.gif")
+
+
+def test_names_that_differ_at_their_ends_are_told_apart() -> None:
+    one, two = (images.strip([plain(RED, (64, 64))], [f"img0001150{n}"]) for n in (0, 1))
+    assert one.tobytes() != two.tobytes()
+    head, tail = (images.strip([plain(RED, (64, 64))], [text]) for text in ("a" * 40, "b" + "a" * 39))
+    assert head.tobytes() != tail.tobytes()

@@ -349,13 +349,16 @@ def _line_height(font: Any) -> int:
 
 
 def _write(sheet: Image.Image, text: str, box: tuple[int, int, int, int], font: Any) -> None:
-    """Write one line in the middle of box (left, top, width, height), shortened to fit."""
+    """Write one line in the middle of box (left, top, width, height), shortened to fit.
+
+    What is left out lies in the first half: names of files mostly differ at their ends.
+    """
     left, top, width, height = box
     draw = ImageDraw.Draw(sheet)
-    shown = text
-    while len(shown) > 1 and draw.textlength(shown, font=font) > width:
-        text = text[:-1]
-        shown = text + ".."
+    shown, kept = text, len(text)
+    while kept > 1 and draw.textlength(shown, font=font) > width - 4:
+        kept -= 1
+        shown = f"{text[: kept // 3]}..{text[len(text) - kept + kept // 3 :]}"
     draw.text((left + width / 2, top + height / 2), shown, fill="black", font=font, anchor="mm")
 
 
