@@ -35,3 +35,8 @@ def test_the_closest_name_is_suggested_when_there_is_one(name: str, suggestion: 
 
 def test_nothing_is_closest_among_nothing() -> None:
     assert closest("a", []) == ""
+
+
+def test_a_name_is_not_suggested_for_itself() -> None:
+    assert closest("z", ["z", "w"]) == ""
+    assert closest("avatars", ["avatars", "avatars-64"]) == " Did you mean 'avatars-64'?"

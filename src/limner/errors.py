@@ -47,7 +47,10 @@ class MissingExtraError(LimnerError):
 
 
 def closest(name: str, choices: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the choice most like `name` or containing it, or an empty string."""
-    choices = list(choices)
+    """Return ``" Did you mean 'x'?"`` for the choice most like `name` or containing it, or an empty string.
+
+    A choice that is `name` itself is no answer.
+    """
+    choices = [choice for choice in choices if choice != name]
     matches = difflib.get_close_matches(name, choices, n=1, cutoff=0.5) or [c for c in choices if name and name in c]
     return f" Did you mean '{matches[0]}'?" if matches else ""
