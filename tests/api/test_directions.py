@@ -95,7 +95,7 @@ def test_labels_of_inverted_pictures_serve_as_well(tiny_run: Path, tmp_path: Pat
     request = InvertRequest(settings={"steps": 1}, perceptual="none")
     invert(tiny_run, [photos], tmp_path / "inverted", request, device="cpu")
     with open(tmp_path / "labels.csv", "w", newline="") as file:
-        rows = [["file", "hat", "glasses"], *([f"{i:03d}.png", i % 2, int(i < 8)] for i in range(16))]
+        rows = [["file", "hat", "glasses"], *([f"all/{i:03d}.png", i % 2, int(i < 8)] for i in range(20))]
         csv.writer(file).writerows(rows)
     evidence = Evidence(inverted=tmp_path / "inverted", labels=tmp_path / "labels.csv")
     found = fit_directions(tiny_run, tmp_path / "out", evidence, space="w+", device="cpu")

@@ -244,7 +244,7 @@ def _inverted_scores(generator: Generator, identity: str, evidence: Evidence) ->
     if not (folder / RECORD_NAME).is_file():
         raise CheckpointError(f"'{folder}' holds no finished inversion, expected a folder of limner invert")
     found = load_folder(folder, generator, identity)
-    labels = read_label_file(str(expand(evidence.labels)), [f.name for f in found])
+    labels = read_label_file(str(expand(evidence.labels)), [f.name for f in found], takes_others=True)
     vectors = labels.vectors(np.arange(len(found)))  # [N, A]
     ws = torch.stack([f.ws for f in found])  # [N, num_ws, w_dim]
     codes = {"w": ws.mean(1), "w+": ws}

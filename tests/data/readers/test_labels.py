@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from limner.data.readers import open_source
+from limner.data.readers import open_source, read_label_file
 from limner.errors import DataError
 
 from ..conftest import Pictures, picture
@@ -171,3 +172,20 @@ def test_a_malformed_label_file_is_refused(pictures: Pictures, name, text, messa
 def test_a_missing_label_file_is_named(pictures: Pictures):
     with pytest.raises(DataError, match=r"cannot read the label file .*none\.csv: No such file"):
         open_source(pictures.folder(three()), pictures.root / "none.csv")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "txt", "json"])
+def test_some_pictures_of_a_data_set_find_their_labels(tmp_path: Path, suffix: str) -> None:
+    texts = {
+        "csv": "file,hat,beard\nx/a.png,1,0\nx/b.png,0,1\nx/c.png,1,1\n",
+        "txt": "3\nhat beard\nx/a.png 1 -1\nx/b.png -1 1\nx/c.png 1 1\n",
+        "json": '{"labels": [["x/a.png", [1, 0]], ["x/b.png", [0, 1]], ["x/c.png", [1, 1]]]}',
+    }
+    path = tmp_path / f"labels.{suffix}"
+    path.write_text(texts[suffix])
+    labels = read_label_file(str(path), ["c", "a"], takes_others=True)
+    assert labels.vectors(np.arange(2)).tolist() == [[1, 1], [1, 0]]
+    with pytest.raises(DataError, match="labels 1 pictures that do not exist"):
+        read_label_file(str(path), ["c", "a"])
+    with pytest.raises(DataError, match="none for 'd'"):
+        read_label_file(str(path), ["c", "d"], takes_others=True)

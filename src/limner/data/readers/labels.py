@@ -54,8 +54,13 @@ def find_labels(
     return _class_folders(names), None
 
 
-def read_label_file(path: str, names: Sequence[str]) -> Labels:
+def read_label_file(path: str, names: Sequence[str], *, takes_others: bool = False) -> Labels:
     """Read labels for `names` from a `dataset.json`, an attribute list (.txt) or a table (.csv, .tsv).
+
+    Args:
+        path: the file.
+        names: pictures.
+        takes_others: leave out labels of other pictures, where `names` are some pictures of a data set.
 
     Raises:
         DataError: the file is missing, malformed, misses pictures, or names pictures that do not exist.
@@ -68,16 +73,18 @@ def read_label_file(path: str, names: Sequence[str]) -> Labels:
         raise DataError(f"the label file {path} is not UTF-8 text; save it as UTF-8") from None
     suffix = Path(path).suffix.lower()
     if suffix == ".json":
-        labels = _parse_dataset_json(text, names, PurePosixPath("."), path)
+        labels = _parse_dataset_json(text, names, PurePosixPath("."), path, takes_others)
         if labels is None:
             raise DataError(f"the label file {path} says that there are no labels; give another file or none")
         return labels
     if suffix in (".csv", ".tsv"):
-        return _parse_table(text, names, path)
-    return _parse_attribute_list(text, names, path)
+        return _parse_table(text, names, path, takes_others)
+    return _parse_attribute_list(text, names, path, takes_others)
 
 
-def _parse_dataset_json(text: str, names: Sequence[str], folder: PurePosixPath, where: str) -> Labels | None:
+def _parse_dataset_json(
+    text: str, names: Sequence[str], folder: PurePosixPath, where: str, takes_others: bool = False
+) -> Labels | None:
     try:
         values = json.loads(text)
     except json.JSONDecodeError as error:
@@ -92,7 +99,7 @@ def _parse_dataset_json(text: str, names: Sequence[str], folder: PurePosixPath, 
     ):
         raise DataError(f"{where}: expected 'labels' to be null or a list of [file name, label] pairs")
     found = {(folder / name.replace("\\", "/")).as_posix(): label for name, label in rows}
-    ordered = _in_order(found, names, where)
+    ordered = _in_order(found, names, where, takes_others)
     return _labels_of_values(ordered, _json_names(values.get("label_names"), where), where)
 
 
@@ -128,7 +135,7 @@ def _labels_of_values(values: list[Any], names: tuple[str, ...] | None, where: s
     return Labels(kind="attributes", values=vectors, names=names, dim=vectors.shape[1])
 
 
-def _parse_attribute_list(text: str, names: Sequence[str], where: str) -> Labels:
+def _parse_attribute_list(text: str, names: Sequence[str], where: str, takes_others: bool = False) -> Labels:
     """Parse CelebA's format: the count, the attribute names, then a file name and one -1 or +1 for each attribute."""
     lines = [line.split() for line in text.splitlines() if line.strip()]
     if len(lines) < 3 or len(lines[0]) != 1 or not lines[0][0].isdigit():
@@ -144,11 +151,11 @@ def _parse_attribute_list(text: str, names: Sequence[str], where: str) -> Labels
     for row in rows:
         if len(row) != len(attributes) + 1:
             raise DataError(f"{where}: got {len(row) - 1} values for '{row[0]}', expected {len(attributes)}")
-    ordered = _in_order({row[0]: row[1:] for row in rows}, names, where)
+    ordered = _in_order({row[0]: row[1:] for row in rows}, names, where, takes_others)
     return Labels(kind="attributes", values=_zero_one(_numbers(ordered, where)), names=attributes, dim=len(attributes))
 
 
-def _parse_table(text: str, names: Sequence[str], where: str) -> Labels:
+def _parse_table(text: str, names: Sequence[str], where: str, takes_others: bool) -> Labels:
     """Parse a table with a header line: the file name, then either one column of classes or columns of numbers."""
     delimiter = "\t" if "\t" in text.split("\n", 1)[0] else ","
     rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
@@ -159,7 +166,7 @@ def _parse_table(text: str, names: Sequence[str], where: str) -> Labels:
         if len(row) != len(columns) + 1:
             raise DataError(f"{where}: got {len(row) - 1} values for '{row[0]}', expected {len(columns)}")
     found = {row[0].strip(): [value.strip() for value in row[1:]] for row in rows[1:]}
-    ordered = _in_order(found, names, where)
+    ordered = _in_order(found, names, where, takes_others)
     if len(columns) > 1:
         return Labels(kind="attributes", values=_zero_one(_numbers(ordered, where)), names=columns, dim=len(columns))
     words = [row[0] for row in ordered]
@@ -191,7 +198,7 @@ def _class_folders(names: Sequence[str]) -> Labels | None:
     return Labels(kind="classes", values=values, names=tuple(classes), dim=len(classes))
 
 
-def _in_order(found: dict[str, Any], names: Sequence[str], where: str) -> list[Any]:
+def _in_order(found: dict[str, Any], names: Sequence[str], where: str, takes_others: bool) -> list[Any]:
     """Return the labels in the order of `names`, matched by path, else by file name, else by name without ending."""
     ways: list[Callable[[str], str]] = [
         lambda name: name,
@@ -201,11 +208,12 @@ def _in_order(found: dict[str, Any], names: Sequence[str], where: str) -> list[A
     for way in ways:
         keyed = {way(name): label for name, label in found.items()}
         wanted = [way(name) for name in names]
-        if len(keyed) == len(found) and len(set(wanted)) == len(wanted) and keyed.keys() == set(wanted):
+        fits = keyed.keys() >= set(wanted) if takes_others else keyed.keys() == set(wanted)
+        if len(keyed) == len(found) and len(set(wanted)) == len(wanted) and fits:
             return [keyed[key] for key in wanted]
     known = {PurePosixPath(name).stem for name in names}
     absent = [name for name in found if PurePosixPath(name).stem not in known]
-    if absent:
+    if absent and not takes_others:
         raise DataError(
             f"{where} labels {len(absent)} pictures that do not exist, such as '{absent[0]}' "
             f"(got {len(found)} labels for {len(names)} pictures); remove those lines or add the pictures"
