@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,17 @@ def test_labels_make_a_run_conditional_when_asked(class_folder: Path, tmp_path: 
     file = yaml_file(tmp_path, to_yaml(config))
     plain = configure(RunRequest(files=(file,), cond=False)).config
     assert (plain.data.cond, plain.generator.c_dim, plain.discriminator.c_dim) == (False, 0, 0)
+
+
+def test_attributes_are_no_classes_to_tell_apart(picture_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(picture_folder, tmp_path / "attributes"))
+    names = sorted(path.name for path in folder.glob("*.png"))
+    rows = [f"{name} {2 * (i % 2) - 1} {2 * (i // 2 % 2) - 1}" for i, name in enumerate(names)]
+    (folder / "list_attr.txt").write_text("\n".join([str(len(names)), "hat beard", *rows]) + "\n")
+    with pytest.raises(DataError, match="are attributes, several or none at once, but preset 'progan-tiny'"):
+        ask(folder, preset="progan-tiny", cond=True)
+    free = ask(folder, preset="progan-tiny", cond=True, settings={"objective.class_weight": 0})
+    assert free.generator.c_dim == ask(folder, cond=True).generator.c_dim == 2
 
 
 def test_starting_from_trained_networks_moves_p_faster_unless_told_otherwise(

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from limner import registry
 from limner.api import finished, labelled
 from limner.api.catalog import find_preset
@@ -313,3 +315,11 @@ def _check_data(config: RunConfig, dataset: Dataset, path: str) -> None:
             f"the pictures in {data.path} have labels of {dataset.c_dim} values, the configuration expects "
             f"data.c_dim={data.c_dim}; give the data set it was made for, or --cond to take this one's labels"
         )
+    if data.cond and getattr(config.objective, "tells_classes_apart", False) and dataset.labels is not None:
+        sums = dataset.labels.vectors(np.arange(len(dataset))).sum(1)  # [N]
+        if (sums != 1).any():
+            raise DataError(
+                f"the labels of the pictures in {data.path} are attributes, several or none at once, but preset "
+                f"'{config.preset}' tells classes apart, one a picture; give pictures of classes, or set "
+                "objective.class_weight=0"
+            )

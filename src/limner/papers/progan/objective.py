@@ -63,6 +63,11 @@ class ObjectiveConfig:
                 "is measured by; set objective.loss=lsgan or objective.multiplicative_noise=false"
             )
 
+    @property
+    def tells_classes_apart(self) -> bool:
+        """Whether labels have to be classes: the softmax of the auxiliary classifier knows one a picture."""
+        return self.class_weight > 0
+
 
 class Objective(base.Objective):
     """Phases D, and G every `d_repeats`."""
