@@ -95,5 +95,5 @@ def test_what_cannot_be_done_is_refused(
 
 def test_without_an_encoder_it_is_refused(tiny_run: Path, tmp_path: Path) -> None:
     photos = write_pictures(tmp_path / "photos", 3)
-    with pytest.raises(ConfigError, match="method 'in_domain' needs an encoder"):
+    with pytest.raises(ConfigError, match="method 'in-domain' needs an encoder"):
         run(tiny_run, photos, tmp_path / "out")

@@ -197,7 +197,7 @@ def test_progress_rises_to_the_end(method: str, tiny_run: Path, photos: Path, tm
         ),
         ({"settings": {"stpes": 1}}, "method 'optimise' has no setting 'stpes', it takes steps, lr, space, start"),
         ({"settings": {"steps": "many"}}, "optimise.steps: got 'many'"),
-        ({"method": "in-domain", "settings": {}}, "method 'in_domain' needs an encoder, got none"),
+        ({"method": "in-domain", "settings": {}}, "method 'in-domain' needs an encoder, got none"),
         ({"batch": 0}, "batch: got 0"),
         ({"perceptual": "vgg"}, "perceptual: got 'vgg'"),
     ],

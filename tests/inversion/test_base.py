@@ -49,7 +49,7 @@ def test_a_context_for_other_pictures_is_refused(linear: LinearGenerator) -> Non
 
 
 def test_a_method_that_needs_an_encoder_says_so() -> None:
-    with pytest.raises(ConfigError, match="method 'in_domain' needs an encoder, got none; name one with --encoder"):
+    with pytest.raises(ConfigError, match="method 'in-domain' needs an encoder, got none; name one with --encoder"):
         in_domain.Method(in_domain.Config())
 
 

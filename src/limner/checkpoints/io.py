@@ -265,7 +265,7 @@ def load_encoder(path: str | Path, device: torch.device | str = "cpu") -> Encode
     if config.encoder is None:
         raise CheckpointError(
             f"'{folder}' holds no encoder, but {', '.join(network_names(folder))} of preset {config.preset}; train one "
-            f"for its generator: limner train --preset idinvert-tiny --generator {folder} --data PICTURES"
+            "for the generator: limner train --preset idinvert-tiny --generator RUN --data PICTURES"
         )
     room = registry.get("papers", config.room)
     encoder: Encoder = _built(folder, ENCODER, config.room, lambda: room.Encoder(config.encoder))

@@ -102,8 +102,8 @@ class Method(ABC):
         """
         if encoder is None and self.needs_encoder:
             raise ConfigError(
-                f"method '{self.name}' needs an encoder, got none; name one with --encoder (train one with "
-                "limner train --preset idinvert-tiny), or use optimise or project, which need none"
+                f"method '{self.name.replace('_', '-')}' needs an encoder, got none; name one with --encoder (train "
+                "one with limner train --preset idinvert-tiny), or use optimise or project, which need none"
             )
         self.config, self.encoder, self.perceptual = config, encoder, perceptual
 
