@@ -25,7 +25,7 @@ SETTINGS: dict[str, Any] = {
 MODULES = {"encoder": encoder, "optimise": optimise, "in_domain": in_domain, "project": project, "pti": pti}
 EVERY_METHOD = pytest.mark.parametrize("name", SETTINGS)
 WITHOUT_ENCODER = ["optimise", "project", "pti"]
-ROOMS = [("stylegan2", (32, 32)), ("stylegan", (32, 16)), ("progan", (64, 64))]
+ROOMS = [("stylegan2", (32, 32)), ("stylegan", (32, 16)), ("progan", (64, 64)), ("stylegan2", (128, 128))]
 
 
 def test_every_method_is_held_to_its_promises_here() -> None:
