@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -284,3 +285,35 @@ def test_a_network_without_styles_takes_one_w(make_g: MakeG) -> None:
 def test_settings_out_of_range_are_refused_with_their_name(name: str, value: float, message: str) -> None:
     with pytest.raises(ConfigError, match=f"generator.{name}: {message}"):
         GeneratorConfig(**{name: value})
+
+
+def test_a_w_for_every_layer_has_an_average_for_every_layer() -> None:
+    config = GeneratorConfig(
+        img_resolution=(16, 16), z_dim=5, w_dim=7, channel_max=8, mapping_layers=2, per_layer_w=True
+    )
+    G = Generator(config)
+    assert (G.num_ws, config.num_ws, G.w_avg.shape) == (6, 6, (6, 7))
+    z = torch.randn(3, 5)
+    ws = G.mapping(z)
+    assert ws.shape == (3, 6, 7)
+    G.update_w_avg(ws.mean(0))
+    torch.testing.assert_close(G.w_avg, (1 - config.w_avg_beta) * ws.detach().mean(0))
+    half = G.mapping(z, truncation_psi=0.5, truncation_cutoff=2)
+    torch.testing.assert_close(half[:, :2], (G.w_avg[:2] + ws[:, :2]) / 2)
+    assert torch.equal(half[:, 2:], ws[:, 2:])
+
+
+@pytest.mark.parametrize("changes", [{"mapping_layers": 0}, {"use_styles": False, "const_input": False}])
+def test_a_w_for_every_layer_needs_layers_that_make_and_read_it(changes: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"generator\.per_layer_w: got true without"):
+        GeneratorConfig(per_layer_w=True, **changes)
+
+
+def test_a_tanh_keeps_pictures_within_one() -> None:
+    plain, bounded = (
+        Generator(GeneratorConfig(img_resolution=(16, 16), z_dim=5, w_dim=7, channel_max=8, tanh_output=tanh))
+        for tanh in (False, True)
+    )
+    bounded.load_state_dict(plain.state_dict())
+    ws = 20 * torch.randn(2, 6, 7)
+    torch.testing.assert_close(bounded.synthesis(ws), torch.tanh(plain.synthesis(ws)))
