@@ -107,7 +107,10 @@ def test_running_again_does_what_is_left(tiny_run: Path, photos: Path, tmp_path:
     assert {n: (tmp_path / "found" / f"{n}.safetensors").stat().st_mtime_ns for n in ("000", "002")} == stamps
     a, b = Latents.load(again.codes).values, safetensors_values(codes, tmp_path / "old.safetensors")
     assert torch.allclose(a, b, atol=1e-4)
-    assert run(tiny_run, photos, tmp_path, settings={"steps": 4}).num_resumed == 0
+    assert not again.remarks
+    other = run(tiny_run, photos, tmp_path, settings={"steps": 4})
+    assert other.num_resumed == 0
+    assert "held 3 of these pictures found with other settings" in other.remarks[0]
 
 
 def safetensors_values(data: bytes, path: Path) -> torch.Tensor:

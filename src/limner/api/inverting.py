@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from limner import __version__, registry
-from limner.api.found import FORMAT, RECORD_NAME, Found, load_found, save_codes
+from limner.api.found import FOLDER_NAME, FORMAT, RECORD_NAME, Found, load_found, save_codes
 from limner.api.generation import Label, Progress, load, record_command
 from limner.api.inversion_page import PAGE_NAME, render_page
 from limner.api.pictures import Entry, named_pictures, read_mask, read_picture
@@ -222,7 +222,7 @@ class _Job:
     def work(self, entries: Sequence[Entry], batch: int) -> None:
         """Invert what is not done yet."""
         waiting: list[tuple[Entry, Tensor, str]] = []
-        self._total = len(entries)
+        self._total, num_replaced = len(entries), 0
         order = [entry.name for entry in entries]
         for entry in entries:
             try:
@@ -237,12 +237,18 @@ class _Job:
                 self.found[entry.name] = _light(done)
                 self.num_resumed += 1
                 continue
+            num_replaced += (self.folder / FOLDER_NAME / f"{entry.name}.safetensors").is_file()
             waiting.append((entry, image, key))
             if len(waiting) == batch:
                 self._invert(waiting)
                 waiting = []
         if waiting:
             self._invert(waiting)
+        if num_replaced:
+            self.remarks.append(
+                f"'{self.folder}' held {num_replaced} of these pictures found with other settings, networks or contents: "
+                "they were replaced; another --out keeps both"
+            )
         if not self.found:
             name, reason = next(iter(self.skipped.items()))
             raise DataError(f"no picture can be read, such as '{name}': {reason}; check what the files hold")
