@@ -246,7 +246,7 @@ class _Job:
             self._invert(waiting)
         if num_replaced:
             self.remarks.append(
-                f"'{self.folder}' held {num_replaced} of these pictures found with other settings, networks or contents: "
+                f"'{self.folder}' held {num_replaced} of these pictures found with other settings or networks: "
                 "they were replaced; another --out keeps both"
             )
         if not self.found:
