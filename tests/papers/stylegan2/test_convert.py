@@ -358,3 +358,12 @@ def test_a_style_bias_survives_being_stored_without_its_one(bias: float) -> None
 def test_a_style_bias_is_stored_in_single_precision_where_that_loses_nothing() -> None:
     assert renaming.subtract_one(torch.tensor([0.75, 1.5])).dtype == torch.float32
     assert renaming.subtract_one(torch.tensor([0.1])).dtype == torch.float64
+
+
+def test_a_small_file_that_describes_a_huge_network_is_refused_before_it_is_built(tmp_path: Path) -> None:
+    """Layers of 100,000 channels by their shapes; their weights would take 360 GB each."""
+    t = community.rosinality_generator(0)
+    for name in ("conv1.conv", "convs.1.conv", "convs.3.conv"):
+        t[f"{name}.weight"] = torch.zeros(1, 100_000, 1, 1, 1)
+    with pytest.raises(CheckpointError, match="describe a network of"):
+        convert(write_torch(tmp_path / "x.pt", {"g_ema": t, "latent_avg": torch.zeros(7)}))

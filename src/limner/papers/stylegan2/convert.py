@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from limner.config import AugmentConfig, DataConfig, RunConfig
 from limner.errors import CheckpointError, ConfigError
-from limner.ops.renaming import Renamed, copy_into, gather_generators
+from limner.ops.renaming import Renamed, check_size, copy_into, gather_generators
 from limner.papers.base import PresetRequest
 from limner.papers.stylegan2 import inference, layouts
 from limner.papers.stylegan2.discriminator import Discriminator, DiscriminatorConfig
@@ -112,6 +112,7 @@ def _generator(file: ForeignFile, network: Any, notes: list[str]) -> Generator:
     tensors = Renamed(foreign, pairs, file.path, _useless(file.path))
     recorded = inference.recorded_settings(layout, network.settings)
     config = inference.generator_config(tensors, recorded, doublings=doublings, growing=growing, path=file.path)
+    check_size(lambda: Generator(config), foreign, file.path)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # for the noise maps of a file that has none
         G = Generator(config)
@@ -147,6 +148,7 @@ def _discriminator(
         growing=any("_lod" in name for name in foreign),
         path=file.path,
     )
+    check_size(lambda: Discriminator(config), foreign, file.path)
     with torch.random.fork_rng(devices=[]):
         D = Discriminator(config)
     copy_into(D, tensors, file.path)
