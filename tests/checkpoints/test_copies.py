@@ -14,13 +14,12 @@ from limner.checkpoints.io import (
     METRICS_NAME,
     find_snapshot,
     load_config,
-    load_encoder,
-    load_generator,
     network_names,
     read_document,
     read_networks,
     write_snapshot,
 )
+from limner.checkpoints.networks import load_encoder, load_generator
 from limner.errors import CheckpointError
 
 

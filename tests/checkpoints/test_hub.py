@@ -11,7 +11,8 @@ import yaml
 
 from checkpoints.fake_hub import FakeHub, HTTPError, HubError, install
 from limner.checkpoints.hub import card, pull, push
-from limner.checkpoints.io import find_snapshot, load_config, load_generator, read_document
+from limner.checkpoints.io import find_snapshot, load_config, read_document
+from limner.checkpoints.networks import load_generator
 from limner.errors import CheckpointError, MissingExtraError
 
 

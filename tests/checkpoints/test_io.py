@@ -6,7 +6,6 @@ import dataclasses
 import errno
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,12 +15,11 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from checkpoints.official.foreign_files import write_torch
 from limner import __version__, registry
 from limner.checkpoints import io
+from limner.checkpoints.networks import load_generator
 from limner.config import DataConfig, RunConfig, to_dict
 from limner.errors import CheckpointError
-from papers.stylegan2.published_maps_community import rosinality_generator
 
 TINY = {"img_resolution": (16, 16), "channel_max": 16, "mapping_layers": 2}
 
@@ -87,14 +85,14 @@ def test_a_generator_comes_back_as_it_was_written(tmp_path: Path) -> None:
     networks["generator_ema"].w_avg.normal_()
     io.write_snapshot(tmp_path / "000100", config, networks, {"kimg": 100})
     for name in io.GENERATORS:
-        loaded = io.load_generator(tmp_path / "000100", name)
+        loaded = load_generator(tmp_path / "000100", name)
         assert same(loaded, networks[name])
         assert not loaded.training
         assert not any(p.requires_grad for p in loaded.parameters())
     z = torch.randn(2, 16)
     with torch.no_grad():
         expected = networks["generator_ema"].eval()(z)
-    assert torch.equal(io.load_generator(tmp_path / "000100")(z), expected)
+    assert torch.equal(load_generator(tmp_path / "000100")(z), expected)
 
 
 def test_a_snapshot_holds_plain_tensors_and_a_readable_configuration(run_dir: Path) -> None:
@@ -140,10 +138,10 @@ def test_a_run_a_snapshot_and_a_file_lead_to_the_same_place(run_dir: Path, monke
 
 
 def test_a_file_chooses_the_network_that_is_loaded(run_dir: Path) -> None:
-    ema = io.load_generator(newest(run_dir) / "generator_ema.safetensors")
-    raw = io.load_generator(newest(run_dir) / "generator.safetensors")
-    assert same(ema, io.load_generator(run_dir))
-    assert same(raw, io.load_generator(run_dir, "generator"))
+    ema = load_generator(newest(run_dir) / "generator_ema.safetensors")
+    raw = load_generator(newest(run_dir) / "generator.safetensors")
+    assert same(ema, load_generator(run_dir))
+    assert same(raw, load_generator(run_dir, "generator"))
     assert not same(ema, raw)
 
 
@@ -159,15 +157,7 @@ def test_the_configuration_of_a_run_is_read_before_its_first_snapshot(tmp_path: 
     assert io.load_config(tmp_path) == config
     assert io.read_document(tmp_path)["command"] == "limner train"
     with pytest.raises(CheckpointError, match="is a run without a snapshot yet"):
-        io.load_generator(tmp_path)
-
-
-def test_loading_leaves_the_random_numbers_alone(run_dir: Path) -> None:
-    torch.manual_seed(3)
-    expected = torch.rand(4)
-    torch.manual_seed(3)
-    io.load_generator(run_dir)
-    assert torch.equal(torch.rand(4), expected)
+        load_generator(tmp_path)
 
 
 def test_networks_are_read_by_name(run_dir: Path) -> None:
@@ -199,7 +189,7 @@ def test_a_snapshot_replaces_one_of_the_same_name(run_dir: Path) -> None:
     networks = tiny_networks(config, seed=7)
     (run_dir / "snapshots" / ".001000.tmp").mkdir()  # left by a killed process
     io.write_snapshot(newest(run_dir), config, networks, {"kimg": 1000})
-    assert same(io.load_generator(run_dir), networks["generator_ema"])
+    assert same(load_generator(run_dir), networks["generator_ema"])
     assert sorted(os.listdir(run_dir / "snapshots")) == ["000200", "001000"]
 
 
@@ -249,6 +239,7 @@ import resource
 from pathlib import Path
 from torch import nn
 from limner.checkpoints import io
+from limner.checkpoints.networks import load_generator
 from limner.errors import CheckpointError
 resource.setrlimit(resource.RLIMIT_FSIZE, (10000, 10000))
 try:
@@ -265,37 +256,25 @@ except CheckpointError as error:
 def test_paths_that_hold_no_snapshot_say_what_is_expected(run_dir: Path, tmp_path: Path) -> None:
     wanted = "expected a run folder, a snapshot folder or a .safetensors file in one"
     with pytest.raises(CheckpointError, match=f"nowhere' does not exist, {wanted}"):
-        io.load_generator(tmp_path / "nowhere")
+        load_generator(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(CheckpointError, match=f"empty' holds no snapshot, {wanted}"):
-        io.load_generator(tmp_path / "empty")
+        load_generator(tmp_path / "empty")
     state = run_dir / "state" / "00000001.pt"
     state.parent.mkdir()
     state.write_bytes(b"state")
     with pytest.raises(CheckpointError, match=f"{wanted}; this is a training state: give its run folder '{run_dir}'"):
-        io.load_generator(state)
+        load_generator(state)
     (tmp_path / "network.bin").write_bytes(b"\x80\x04.")
     with pytest.raises(CheckpointError, match=rf"{wanted}; a file of another program is read by its ending: \.pkl"):
-        io.load_generator(tmp_path / "network.bin")
+        load_generator(tmp_path / "network.bin")
     with pytest.raises(CheckpointError, match=f"{wanted}; give its folder '{run_dir}'"):
-        io.load_generator(run_dir / "config.json")
+        load_generator(run_dir / "config.json")
     lonely = tmp_path / "alone" / "generator.safetensors"
     lonely.parent.mkdir()
     lonely.write_bytes((newest(run_dir) / "generator.safetensors").read_bytes())
     with pytest.raises(CheckpointError, match=r"alone' has no config\.json, expected one beside the weights"):
-        io.load_generator(lonely)
-
-
-def test_a_finished_generator_of_another_program_is_named_by_its_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The snapshot made of it lies in a cache, which may be deleted before an encoder's run goes on."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    file = write_torch(tmp_path / "x.pt", {"g_ema": rosinality_generator(0), "latent_avg": torch.zeros(7)})
-    known = io.finished_generator(file)
-    assert known.source.path == str(file)
-    shutil.rmtree(tmp_path / "cache")
-    assert io.finished_generator(known.source.path) == known
+        load_generator(lonely)
 
 
 def test_a_training_state_is_told_from_a_file_of_another_program(run_dir: Path, tmp_path: Path) -> None:
@@ -309,11 +288,11 @@ def test_a_discriminator_is_not_taken_for_a_generator(run_dir: Path) -> None:
     with pytest.raises(
         CheckpointError, match=r"discriminator\.safetensors' is not a generator, expected generator_ema"
     ):
-        io.load_generator(newest(run_dir) / "discriminator.safetensors")
+        load_generator(newest(run_dir) / "discriminator.safetensors")
     disguised = newest(run_dir) / "generator.safetensors"
     disguised.write_bytes((newest(run_dir) / "discriminator.safetensors").read_bytes())
     with pytest.raises(CheckpointError, match="holds name 'discriminator', expected 'generator'; was the file renamed"):
-        io.load_generator(disguised)
+        load_generator(disguised)
 
 
 @pytest.mark.parametrize("keep", [0, 5, 100, -1])
@@ -323,14 +302,14 @@ def test_a_truncated_file_is_called_damaged(run_dir: Path, keep: int) -> None:
     with pytest.raises(
         CheckpointError, match=r"generator_ema\.safetensors' is damaged or no safetensors file \(.*copy"
     ):
-        io.load_generator(run_dir)
+        load_generator(run_dir)
 
 
 def test_a_safetensors_file_of_another_program_is_refused(run_dir: Path) -> None:
     path = newest(run_dir) / "generator_ema.safetensors"
     path.write_bytes(safetensors.torch.save({"a": torch.zeros(1)}, {"format": "pt"}))
     with pytest.raises(CheckpointError, match="was not written by limner"):
-        io.load_generator(run_dir)
+        load_generator(run_dir)
 
 
 def test_missing_unknown_and_misshapen_tensors_are_named(run_dir: Path) -> None:
@@ -338,15 +317,15 @@ def test_missing_unknown_and_misshapen_tensors_are_named(run_dir: Path) -> None:
     whole = path.read_bytes()
     rewrite(path, lambda tensors, _: tensors.pop("w_avg"))
     with pytest.raises(CheckpointError, match=r"tensor 'w_avg' is missing \(1 in all\), expected shape \[16\]; config"):
-        io.load_generator(run_dir)
+        load_generator(run_dir)
     path.write_bytes(whole)
     rewrite(path, lambda tensors, _: tensors.update(surplus=torch.zeros(2)))
     with pytest.raises(CheckpointError, match=r"got tensor 'surplus' \(1 in all\), which the network does not have"):
-        io.load_generator(run_dir)
+        load_generator(run_dir)
     path.write_bytes(whole)
     rewrite(path, lambda tensors, _: tensors.update(w_avg=torch.zeros(8)))
     with pytest.raises(CheckpointError, match=r"tensor 'w_avg' has shape \[8\], expected \[16\] \(1 such in all\)"):
-        io.load_generator(run_dir)
+        load_generator(run_dir)
 
 
 def test_a_network_that_does_not_fit_is_left_untouched() -> None:
@@ -361,7 +340,7 @@ def test_a_network_that_does_not_fit_is_left_untouched() -> None:
 def test_a_damaged_configuration_is_named(run_dir: Path, text: str) -> None:
     (newest(run_dir) / "config.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(CheckpointError, match=r"001000/config\.json' (cannot be read|is not a configuration written)"):
-        io.load_generator(run_dir)
+        load_generator(run_dir)
 
 
 def test_a_configuration_that_describes_no_run_is_named(run_dir: Path) -> None:
@@ -370,10 +349,10 @@ def test_a_configuration_that_describes_no_run_is_named(run_dir: Path) -> None:
     with pytest.raises(
         CheckpointError, match=r"config\.json' does not describe a run: unknown setting 'bach'.*'batch'"
     ):
-        io.load_generator(run_dir)
+        load_generator(run_dir)
     edit_document(newest(run_dir), config={**config, "room": "stylegan9"})
     with pytest.raises(CheckpointError, match="does not describe a run: there is no 'stylegan9' among the papers"):
-        io.load_generator(run_dir)
+        load_generator(run_dir)
 
 
 def test_a_newer_format_asks_for_a_newer_limner(run_dir: Path) -> None:
@@ -381,15 +360,15 @@ def test_a_newer_format_asks_for_a_newer_limner(run_dir: Path) -> None:
     with pytest.raises(
         CheckpointError, match=r"config\.json' has format 2, written by limner 9\.9, expected at most 1"
     ):
-        io.load_generator(run_dir)
+        load_generator(run_dir)
     edit_document(newest(run_dir), format=1)
     rewrite(newest(run_dir) / "generator_ema.safetensors", lambda _, metadata: metadata.update(format="3"))
     with pytest.raises(CheckpointError, match=r"generator_ema\.safetensors' has format 3"):
-        io.load_generator(run_dir)
+        load_generator(run_dir)
 
 
 def test_older_formats_are_read_through_every_step_between(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = io.load_generator(run_dir)
+    original = load_generator(run_dir)
     config = json.loads((newest(run_dir) / "config.json").read_text())["config"]
     config["bach"] = config.pop("batch")
     edit_document(newest(run_dir), config=config)
@@ -413,19 +392,4 @@ def test_older_formats_are_read_through_every_step_between(run_dir: Path, monkey
     }
     monkeypatch.setattr(io, "FORMAT", 3)
     monkeypatch.setattr(io, "MIGRATIONS", steps)
-    assert same(io.load_generator(run_dir), original)
-
-
-def test_a_snapshot_without_an_encoder_says_how_to_train_one(run_dir: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"holds no encoder, but .*generator_ema.*train --preset idinvert-"):
-        io.load_encoder(run_dir)
-
-
-def test_what_an_encoder_has_to_know_of_a_generator_is_told(run_dir: Path) -> None:
-    config, G = io.load_config(run_dir), io.load_generator(run_dir)
-    known = io.finished_generator(run_dir)
-    assert (known.generator, known.discriminator) == (config.generator, config.discriminator)
-    assert (known.z_dim, known.w_dim, known.num_ws) == (G.z_dim, G.w_dim, G.num_ws)
-    folder = io.find_snapshot(run_dir)
-    assert (known.source.path, known.source.room) == (str(folder), config.room)
-    assert known.source.fingerprint == io.read_document(folder)["fingerprint"]
+    assert same(load_generator(run_dir), original)

@@ -15,6 +15,7 @@ from checkpoints.official.foreign_files import write_torch
 from features.breaking_server import Server, serving
 from limner import registry
 from limner.checkpoints import io, official, zoo
+from limner.checkpoints.networks import load_generator
 from limner.errors import CheckpointError, ConfigError
 from limner.features import download as downloading
 from papers.stylegan2.published_maps_community import rosinality_generator
@@ -50,14 +51,14 @@ def cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_published_checkpoint_is_downloaded_once_and_then_used_offline(
     server: Server, content: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pictures = io.load_generator(NAME).sample([3])
+    pictures = load_generator(NAME).sample([3])
     assert zoo.place(NAME).read_bytes() == content
     assert set(server.behaviour.paths) == {"/stylegan2-ada-pytorch/pretrained/afhqcat.pkl"}
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith(f"downloading {NAME}, 0 MB, from http://127.0.0.1")
     assert second == "licence of these weights: NVIDIA Source Code License (non-commercial)"
     cut_off(monkeypatch)
-    assert io.load_generator(NAME).sample([3])[0].tobytes() == pictures[0].tobytes()
+    assert load_generator(NAME).sample([3])[0].tobytes() == pictures[0].tobytes()
     assert capsys.readouterr().err == ""
     assert len(server.behaviour.starts) == 1
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 
 from limner import registry
-from limner.checkpoints.io import finished_generator, load_generator, write_snapshot
+from limner.checkpoints.io import write_snapshot
+from limner.checkpoints.networks import finished_generator, load_generator
 from limner.config import with_changes
 from limner.papers.base import PresetRequest
 

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from limner import registry
-from limner.checkpoints.io import finished_generator, write_snapshot
+from limner.checkpoints.io import write_snapshot
+from limner.checkpoints.networks import finished_generator
 from limner.config import RunConfig, with_changes
 from limner.papers.base import ObjectiveContext, PresetRequest
 from limner.training.state import TrainingState, initial_state

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from limner.checkpoints.io import load_classifier, load_encoder, load_generator, read_document
+from limner.checkpoints.io import read_document
+from limner.checkpoints.networks import load_classifier, load_encoder, load_generator
 from limner.data import open_dataset
 from limner.errors import CheckpointError, ConfigError
 from limner.training import loop

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from limner import registry
-from limner.checkpoints.io import load_generator, read_document
+from limner.checkpoints.io import read_document
+from limner.checkpoints.networks import load_generator
 from limner.config import RunConfig, with_changes
 from limner.papers.base import Batch, PresetRequest
 from limner.training import loop

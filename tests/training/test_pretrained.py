@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from limner.checkpoints.io import find_snapshot, load_encoder, load_generator, read_document, read_networks
+from limner.checkpoints.io import find_snapshot, read_document, read_networks
+from limner.checkpoints.networks import load_encoder, load_generator
 from limner.errors import CheckpointError, ConfigError, WeightsError
 from limner.features import weights
 from limner.training import loop

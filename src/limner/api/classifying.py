@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from limner.checkpoints import embedded
-from limner.checkpoints.io import CONFIG_NAME, find_snapshot, load_classifier, read_document
+from limner.checkpoints.io import CONFIG_NAME, find_snapshot, read_document
+from limner.checkpoints.networks import load_classifier
 from limner.metrics.engine.networks import Attributes
 from limner.papers.base import Generator
 

@@ -15,7 +15,8 @@ import torch
 from limner import __version__
 from limner.api import classifying
 from limner.api.summaries import is_checkpoint
-from limner.checkpoints.io import load_config, load_generator
+from limner.checkpoints.io import load_config
+from limner.checkpoints.networks import load_generator
 from limner.config import Resolution
 from limner.data import Dataset, open_dataset
 from limner.data.decode import to_picture

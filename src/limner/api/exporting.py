@@ -22,7 +22,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from limner.checkpoints.io import find_snapshot, load_config, load_generator, read_document
+from limner.checkpoints.io import find_snapshot, load_config, read_document
+from limner.checkpoints.networks import load_generator
 from limner.errors import CheckpointError, ConfigError, MissingExtraError
 from limner.papers.base import Generator, seed_to_z
 from limner.runtime import atomic_file

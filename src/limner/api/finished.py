@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from limner.api.catalog import find_preset
-from limner.checkpoints.io import finished_generator
+from limner.checkpoints.networks import finished_generator
 from limner.config import RunConfig, SourceConfig
 from limner.data import Dataset
 from limner.errors import ConfigError

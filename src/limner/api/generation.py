@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from limner.checkpoints.io import load_generator
+from limner.checkpoints.networks import load_generator
 from limner.errors import ConfigError, LimnerError
 from limner.images import grid as lay_grid
 from limner.images import save_png

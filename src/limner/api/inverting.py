@@ -20,7 +20,8 @@ from limner.api.found import FOLDER_NAME, FORMAT, RECORD_NAME, Found, load_found
 from limner.api.generation import Label, Progress, load, record_command
 from limner.api.inversion_page import PAGE_NAME, render_page
 from limner.api.pictures import Entry, named_pictures, read_mask, read_picture
-from limner.checkpoints.io import find_snapshot, fingerprint, load_config, load_encoder
+from limner.checkpoints.io import find_snapshot, fingerprint, load_config
+from limner.checkpoints.networks import load_encoder
 from limner.config import from_dict, to_dict
 from limner.data.decode import PictureError
 from limner.errors import CheckpointError, ConfigError, DataError, closest

@@ -17,14 +17,13 @@ from limner.checkpoints.io import (
     GENERATORS,
     METRICS_NAME,
     find_snapshot,
-    load_classifier,
     load_config,
-    load_generator,
     load_tensors,
     network_names,
     read_document,
     read_networks,
 )
+from limner.checkpoints.networks import load_classifier, load_generator
 from limner.checkpoints.official import cache
 from limner.config import RunConfig
 from limner.data import open_source

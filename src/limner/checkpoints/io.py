@@ -26,11 +26,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from limner import __version__, registry
+from limner import __version__
 from limner.checkpoints import embedded
-from limner.config import RunConfig, SourceConfig, run_config_from_dict, to_dict
+from limner.config import RunConfig, run_config_from_dict, to_dict
 from limner.errors import CheckpointError, ConfigError, closest
-from limner.papers.base import Classifier, Encoder, FinishedGenerator, Generator
 from limner.runtime import atomic_file, expand, sync_folder
 
 FORMAT = 1
@@ -75,7 +74,7 @@ def save_network(folder: Path, name: str, module: nn.Module, room: str) -> Path:
     """
     path = folder / f"{name}.safetensors"
     with _naming(path):
-        _write_tensors(path, _plain_tensors(module), room)
+        _write_tensors(path, plain_tensors(module), room)
     return path
 
 
@@ -106,7 +105,7 @@ def write_snapshot(
         shutil.rmtree(temporary, ignore_errors=True)  # left by a killed process
         try:
             for name, module in networks.items():
-                tensors = _plain_tensors(module)
+                tensors = plain_tensors(module)
                 if half:
                     tensors = {key: _rounded(f"{name}.{key}", tensor) for key, tensor in tensors.items()}
                 if name in (GENERATORS[0], CLASSIFIER):
@@ -214,129 +213,6 @@ def load_config(path: str | Path) -> RunConfig:
         raise CheckpointError(f"'{folder / CONFIG_NAME}' does not describe a run: {error}") from None
 
 
-def load_generator(path: str | Path, name: str | None = None, device: torch.device | str = "cpu") -> Generator:
-    """Build the generator of a snapshot with its weights, ready for use: evaluation mode, no gradients.
-
-    Building it leaves torch's random number generator as it was.
-
-    Args:
-        path: see `find_snapshot`.
-        name: `generator_ema` or `generator`; None: the file named by `path`, else `generator_ema`.
-        device: where to put it.
-
-    Raises:
-        CheckpointError: no snapshot, a damaged or foreign file, or tensors that do not fit config.json.
-    """
-    folder = find_snapshot(path)
-    if name is None:
-        place = expand(path)
-        name = place.stem if place.suffix == ".safetensors" and place.is_file() else GENERATORS[0]
-    if name not in GENERATORS:
-        raise CheckpointError(
-            f"'{folder / name}.safetensors' is not a generator, expected {' or '.join(GENERATORS)}; "
-            "give the snapshot folder to take its generator_ema"
-        )
-    config = load_config(folder)
-    if config.classifier is not None:
-        raise CheckpointError(
-            f"'{folder}' holds no generator, but a classifier of {len(config.classifier.attributes)} attributes; give "
-            "the run of a generator here, and this one as --classifier where a classifier is asked for"
-        )
-    build = registry.get("papers", config.generator_room).Generator
-    generator: Generator = _built(folder, name, config.room, lambda: build(config.generator))
-    generator.lod = float(read_document(folder).get("lod", 0.0))
-    return generator.to(device).eval().requires_grad_(False)
-
-
-def load_encoder(path: str | Path, device: torch.device | str = "cpu") -> Encoder:
-    """Build the encoder of a snapshot with its weights, ready for use: evaluation mode, no gradients of its own.
-
-    Its `fingerprint` is that of its generator, which lies beside it: `load_generator` with the same path gives it.
-
-    Args:
-        path: a folder of a run that trained an encoder, a snapshot folder in it or a .safetensors file in one.
-        device: where to put it.
-
-    Raises:
-        CheckpointError: no snapshot, none with an encoder, a damaged or foreign file, or tensors that do not fit.
-    """
-    folder = find_snapshot(path)
-    config = load_config(folder)
-    if config.encoder is None:
-        raise CheckpointError(
-            f"'{folder}' holds no encoder, but {', '.join(network_names(folder))} of preset {config.preset}; train one "
-            "for the generator: limner train --preset idinvert-tiny --generator RUN --data PICTURES"
-        )
-    room = registry.get("papers", config.room)
-    encoder: Encoder = _built(folder, ENCODER, config.room, lambda: room.Encoder(config.encoder))
-    encoder.fingerprint = str(read_document(folder).get("fingerprint", ""))
-    return encoder.to(device).eval().requires_grad_(False)
-
-
-def load_classifier(path: str | Path, device: torch.device | str = "cpu") -> Classifier:
-    """Build the classifier of a snapshot with its weights, ready for use: evaluation mode, no gradients.
-
-    Args:
-        path: a folder of a run that trained a classifier, a snapshot folder in it or a .safetensors file in one.
-        device: where to put it.
-
-    Raises:
-        CheckpointError: no snapshot, none with a classifier, a damaged or foreign file, or tensors that do not fit.
-    """
-    folder = find_snapshot(path)
-    config = load_config(folder)
-    if config.classifier is None:
-        raise CheckpointError(
-            f"'{folder}' holds no classifier, but {', '.join(network_names(folder))} of preset {config.preset}; train "
-            "one on labelled pictures: limner train --preset classifier-tiny --data PICTURES"
-        )
-    room = registry.get("papers", config.room)
-    classifier: Classifier = _built(folder, CLASSIFIER, config.room, lambda: room.Classifier(config.classifier))
-    return classifier.to(device).eval().requires_grad_(False)
-
-
-def _built(folder: Path, name: str, room: str, build: Callable[[], Any]) -> Any:
-    """Build a network and give it its weights; torch's random number generator stays as it was."""
-    tensors = _read_tensors(folder, name, room)
-    with torch.random.fork_rng(devices=[]):
-        module = build()
-    load_tensors(module, tensors, str(folder / f"{name}.safetensors"))
-    return module
-
-
-def finished_generator(path: str | Path) -> FinishedGenerator:
-    """Return what the preset of an encoder has to know of the generator of a snapshot.
-
-    Args:
-        path: a run folder, a snapshot folder or a .safetensors file in one; its `generator_ema` is meant.
-
-    Raises:
-        CheckpointError: no snapshot, a damaged one, or one of a run that was still growing.
-    """
-    folder = find_snapshot(path)
-    config, G = load_config(folder), load_generator(folder)
-    if G.lod:
-        raise CheckpointError(
-            f"'{folder}' holds a generator that has grown up to level of detail {G.lod:g}, expected 0, full "
-            "resolution; let its run go on until then, or use a later snapshot"
-        )
-    place = expand(path)
-    is_ours = place.is_dir() or place.suffix == ".safetensors"  # else a folder of the cache, which may be deleted
-    source = SourceConfig(
-        path=str(folder if is_ours else place),
-        room=config.generator_room,
-        fingerprint=fingerprint(config, _plain_tensors(G)),
-    )
-    return FinishedGenerator(
-        source=source,
-        generator=config.generator,
-        discriminator=config.discriminator,
-        z_dim=G.z_dim,
-        w_dim=G.w_dim,
-        num_ws=G.num_ws,
-    )
-
-
 def read_networks(path: str | Path, names: Iterable[str]) -> dict[str, dict[str, Tensor]]:
     """Return the tensors of the named networks of a snapshot, on the CPU.
 
@@ -345,7 +221,7 @@ def read_networks(path: str | Path, names: Iterable[str]) -> dict[str, dict[str,
     """
     folder = find_snapshot(path)
     room = load_config(folder).room
-    return {name: _read_tensors(folder, name, room) for name in names}
+    return {name: read_tensors(folder, name, room) for name in names}
 
 
 def network_names(folder: Path) -> tuple[str, ...]:
@@ -401,7 +277,7 @@ def fingerprint(config: RunConfig, tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _plain_tensors(module: nn.Module | dict[str, Tensor]) -> dict[str, Tensor]:
+def plain_tensors(module: nn.Module | dict[str, Tensor]) -> dict[str, Tensor]:
     """Return copies of a module's state on the CPU: contiguous, none sharing memory, floating point as float32."""
     state = module.state_dict() if isinstance(module, nn.Module) else module
     return {
@@ -446,7 +322,7 @@ def _write_json(path: Path, document: dict[str, Any]) -> None:
         file.write(json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n")
 
 
-def _read_tensors(folder: Path, name: str, room: str) -> dict[str, Tensor]:
+def read_tensors(folder: Path, name: str, room: str) -> dict[str, Tensor]:
     path = folder / f"{name}.safetensors"
     if not path.is_file():
         held = ", ".join(network_names(folder)) or "no network"

@@ -11,7 +11,8 @@ import torch
 import limner
 from limner.api import generate, info
 from limner.checkpoints import embedded
-from limner.checkpoints.io import find_snapshot, load_classifier, load_encoder, read_document
+from limner.checkpoints.io import find_snapshot, read_document
+from limner.checkpoints.networks import load_classifier, load_encoder
 from limner.data import open_dataset
 from limner.editing.base import Direction
 from limner.papers.base import Generator

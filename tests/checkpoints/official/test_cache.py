@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from checkpoints.official.foreign_files import write_torch
-from limner.checkpoints.io import load_generator
+from limner.checkpoints.networks import load_generator
 from limner.checkpoints.official import cache
 from limner.errors import CheckpointError
 from papers.stylegan2.published_maps_community import rosinality_generator

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from checkpoints.official.foreign_files import write_torch
 from limner.api.conversion import convert
-from limner.checkpoints.io import load_encoder, load_generator
+from limner.checkpoints.networks import load_encoder, load_generator
 from limner.errors import CheckpointError, ConfigError
 from ops.plain_tensorflow import Tensors, draw
 from papers.stylegan import published_maps as maps

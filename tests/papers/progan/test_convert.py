@@ -12,7 +12,7 @@ from torch import Tensor
 
 from checkpoints.official.foreign_files import write_tensorflow, write_torch
 from limner.api.conversion import convert as convert_to_snapshot
-from limner.checkpoints.io import load_generator
+from limner.checkpoints.networks import load_generator
 from limner.checkpoints.official import Conversion, convert, identify
 from limner.errors import CheckpointError
 from ops import plain_tensorflow as tf

@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from limner.checkpoints.io import load_generator
+from limner.checkpoints.networks import load_generator
 from limner.training.callbacks import snapshots
 
 

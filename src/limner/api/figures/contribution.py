@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from limner.api.figures.base import FigureContext, blocks, recorded, spread
-from limner.checkpoints.io import load_generator
+from limner.checkpoints.networks import load_generator
 from limner.images import to_pil
 from limner.ops.upfirdn2d import upsample2d
 from limner.papers.base import Generator

@@ -16,15 +16,8 @@ from typing import Any
 from torch import nn
 
 from limner import registry
-from limner.checkpoints.io import (
-    ENCODER,
-    find_snapshot,
-    finished_generator,
-    load_config,
-    load_generator,
-    network_names,
-    read_networks,
-)
+from limner.checkpoints.io import ENCODER, find_snapshot, load_config, network_names, read_networks
+from limner.checkpoints.networks import finished_generator, load_generator
 from limner.checkpoints.official.foreign import ForeignFile
 from limner.checkpoints.official.layouts import recognise
 from limner.checkpoints.official.reader import read
