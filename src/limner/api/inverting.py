@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,8 +142,14 @@ def invert(
 
 
 def open_generator(checkpoint: str | Path, device: str = "auto") -> tuple[Generator, str]:
-    """Load a generator and say which it is (see `checkpoints.io.fingerprint`)."""
+    """Load a generator and say which it is (see `checkpoints.io.fingerprint`); warn of one that is still growing."""
     generator = load(checkpoint, device)
+    if generator.lod:
+        warnings.warn(
+            f"'{checkpoint}' is still growing (level of detail {generator.lod:g}): codes and directions serve this "
+            "snapshot alone",
+            stacklevel=2,
+        )
     tensors = {name: tensor.cpu().contiguous() for name, tensor in generator.state_dict().items()}
     return generator, fingerprint(load_config(find_snapshot(checkpoint)), tensors)
 
@@ -212,10 +219,6 @@ class _Job:
         self.found: dict[str, Found] = {}
         self.skipped: dict[str, str] = {}
         self.remarks: list[str] = []
-        if generator.lod:
-            self.remarks.append(
-                f"the generator is still growing (level of detail {generator.lod:g}): codes serve this snapshot alone"
-            )
         self.num_resumed = 0
         self._total = 0
         self._key_start = hashlib.sha256(json.dumps(decisive(about, method), sort_keys=True).encode())
