@@ -320,12 +320,17 @@ class _Job:
 
 def decisive(about: Mapping[str, Any], method: Method) -> dict[str, Any]:
     """Return what decides the code of a picture besides the picture, as plain values."""
-    weights = hashlib.sha256()
-    if method.encoder is not None:
-        for tensor in method.encoder.state_dict().values():
-            weights.update(tensor.cpu().contiguous().numpy().tobytes())
     shared = {key: about[key] for key in ("fingerprint", "method", "settings", "perceptual")}
-    return shared | {"encoder": weights.hexdigest()}
+    return shared | {"encoder": weights_digest(method.encoder)}
+
+
+def weights_digest(encoder: Encoder | None) -> str:
+    """Return the sha256 of an encoder's tensors; of nothing without one."""
+    weights = hashlib.sha256()
+    if encoder is not None:
+        for tensor in encoder.state_dict().values():
+            weights.update(tensor.cpu().contiguous().numpy().tobytes())
+    return weights.hexdigest()
 
 
 def _found(entry: Entry, inversion: Inversion, place: int, numbers: Mapping[str, float]) -> Found:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from limner import registry
 from limner.api import classifying
-from limner.api.inverting import open_encoder, open_generator
+from limner.api.inverting import open_encoder, open_generator, weights_digest
 from limner.api.study.request import StudyRequest
 from limner.checkpoints.io import find_snapshot, load_config, load_tensors, network_names, read_networks
 from limner.data import open_dataset
@@ -102,7 +101,7 @@ def open_bench(request: StudyRequest, device: str) -> Bench:
         discriminator=_discriminator(request.checkpoint, generator),
         classifier=classifier,
         network=load_network(request.perceptual, generator.w_avg.device),
-        digests={name: _digest(encoder) for name, encoder in encoders.items() if encoder is not None},
+        digests={name: weights_digest(encoder) for name, encoder in encoders.items()},
         sets=sets,
         made_ws=made_ws.cpu(),
         labels=None if labels is None or not known else labels[:, [names.index(name) for name in known]],
@@ -145,10 +144,3 @@ def _discriminator(checkpoint: str | Path, generator: Generator) -> Discriminato
         built: Discriminator = registry.get("papers", config.generator_room).Discriminator(config.discriminator)
     load_tensors(built, read_networks(folder, [DISCRIMINATOR])[DISCRIMINATOR], str(folder))
     return built.to(generator.w_avg.device).eval().requires_grad_(False)
-
-
-def _digest(module: nn.Module) -> str:
-    digest = hashlib.sha256()
-    for tensor in module.state_dict().values():
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()

@@ -30,6 +30,8 @@ from limner.runtime import atomic_file
 
 NUM_MARKS = 20
 """Moments of an optimisation whose error is noted, besides the start."""
+MAIN = ("conventional", "guided", "optimise", "from-encoder", "in-domain", "project")
+"""Contenders that take all pictures."""
 SWEEP = (0.5, 10.0, 40.0)
 """Weights of the in-domain term besides 0 and the published 2 (IDInvert paper, Figure 9: a sweep up to 40)."""
 
@@ -165,12 +167,11 @@ def trials(request: StudyRequest) -> dict[str, list[Trial]]:
     def on(pictures: str, count: int, *names: str) -> list[Trial]:
         return [Trial(contender=known[name], pictures=pictures, count=count) for name in names]
 
-    main = ("conventional", "guided", "optimise", "from-encoder", "in-domain", "project")
     outside = on("outside", subset, "guided", "optimise", "in-domain")
     if request.train_data is not None:
         outside += on("train", subset, "guided", "in-domain")
     return {
-        "reconstruct": on("held-out", request.num, *main),
+        "reconstruct": on("held-out", request.num, *MAIN),
         "compare": [
             *on("held-out", subset, "random", "w", "in-domain-conv"),
             *on("held-out", few, "pti", "long"),
@@ -201,7 +202,7 @@ def run(
         part = images[first : first + batch]
         key = _key(bench, trial.contender, part)
         path = folder / "found" / trial.name / f"{first:05d}.safetensors"
-        tensors = _read(path, key)
+        tensors = read_kept(path, key, "pt")
         if tensors is None and only_read:
             return None
         if tensors is None:
@@ -273,12 +274,12 @@ def _invert(
     }
 
 
-def _read(path: Path, key: str) -> dict[str, Tensor] | None:
-    """Return what was found for a batch; None when there is nothing, or it is of other pictures, networks, settings."""
+def read_kept(path: Path, key: str, framework: Literal["pt", "np"]) -> dict[str, Any] | None:
+    """Return the tensors or arrays of a file that was written under this key; None when there are none, or damaged."""
     if not path.is_file():
         return None
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework=framework) as file:
             if (file.metadata() or {}).get("key") != key:
                 return None
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import safetensors.numpy
-from safetensors import SafetensorError, safe_open
 
 from limner.api.study import measures, semantics
 from limner.api.study.bench import Bench
-from limner.api.study.contenders import Outcome, Trial
+from limner.api.study.contenders import Outcome, Trial, read_kept
 from limner.api.study.intervals import interval, mean_difference, mean_interval
 from limner.api.study.request import StudyRequest
 from limner.editing.base import Direction
@@ -70,6 +69,7 @@ class Measurer:
         self.network = Networks(bench.generator.w_avg.device).get(measures.NETWORK)
         self._domain: measures.Domain | None = None
         self._real: dict[str, np.ndarray] = {}
+        self._estimates: dict[tuple[str, str, int], Estimate | None] = {}
 
     def measure(self, trial: Trial, outcome: Outcome) -> Measured:
         """Return the numbers of what a trial found, reading them where they were measured before."""
@@ -131,25 +131,27 @@ class Measurer:
 
     def estimate(self, measured: Measured, name: str, count: int | None = None) -> Estimate | None:
         """Return a number of a trial over its first `count` pictures; None: it has no such number."""
-        seed = self.request.seed
+        number = min(count or measured.trial.count, measured.trial.count)
+        place = measured.trial.name, name, number
+        if place not in self._estimates:  # the page and the tables ask for the same
+            self._estimates[place] = self._estimate(measured, name, number)
+        return self._estimates[place]
+
+    def _estimate(self, measured: Measured, name: str, number: int) -> Estimate | None:
+        seed, values = self.request.seed, measured.numbers.get(name)
         if name in MEASURES:
-            values = measured.numbers.get(name)
-            return None if values is None else mean_interval(values[:count], seed=seed)
+            return None if values is None else mean_interval(values[:number], seed=seed)
         if name == "swd":
-            values = measured.numbers.get(name)
             return None if values is None else _of_draws(values)
         statistic = self._statistic(measured, name)
-        number = min(count or measured.trial.count, measured.trial.count)
         return None if statistic is None else interval(statistic, number, seed=seed, resamples=_resamples(name))
 
     def difference(self, a: Measured, b: Measured, name: str) -> Estimate | None:
         """Return by how much a number of `a` is larger than that of `b`, on the pictures both have."""
-        seed = self.request.seed
+        seed, x, y = self.request.seed, a.numbers.get(name), b.numbers.get(name)
         if name in MEASURES:
-            x, y = a.numbers.get(name), b.numbers.get(name)
             return None if x is None or y is None else mean_difference(x, y, seed=seed)
         if name == "swd":
-            x, y = a.numbers.get(name), b.numbers.get(name)
             return None if x is None or y is None else _of_draws(x - y)
         of_a, of_b = self._statistic(a, name), self._statistic(b, name)
         if of_a is None or of_b is None:
@@ -189,12 +191,9 @@ class Measurer:
 
 def kept(path: Path, key: str, make: Callable[[], Arrays]) -> Arrays:
     """Return the arrays of a file that was written under this key; make and write them otherwise."""
-    try:
-        with safe_open(path, framework="np") as file:
-            if (file.metadata() or {}).get("key") == key:
-                return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError):  # nothing there, or damaged
-        pass
+    before = read_kept(path, key, "np")
+    if before is not None:
+        return before
     made = {name: np.ascontiguousarray(values) for name, values in make().items()}
     with atomic_file(path) as file:
         file.write(safetensors.numpy.save(made, {"key": key}))

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from limner.api.study.bench import Bench
-from limner.api.study.contenders import Trial
+from limner.api.study.contenders import MAIN, Trial
 from limner.api.study.hypotheses import SWEEP, Claim, Verdict
 from limner.api.study.measuring import MEASURES, SET_MEASURES, Measured, Measurer
 from limner.api.study.request import StudyRequest
@@ -31,7 +31,6 @@ SHEET_BYTES = 150_000
 RECONSTRUCTION = ("mse", "psnr", "ssim", "perceptual", "fd", "swd", "seconds")
 IN_DOMAIN = ("mahalanobis", "self_consistency", "realness", "spread", "fd_midpoints")
 SEMANTIC = ("precision", "agreement", "changed", "kept", "clean")
-MAIN = ("conventional", "guided", "optimise", "from-encoder", "in-domain", "project")
 SUBSET = (*MAIN, "random", "w", "in-domain-conv", "pti", "long")
 OUTCOMES = {
     "held": "&#10003;",
